@@ -1,0 +1,45 @@
+# The same commands for a person and for CI. `make demo` needs Python >= 3.11, pip and nothing else.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint format bench sample-logs clean
+
+demo: $(VENV)/.product  ## install the product and show it on the sample logs
+	@# Exit code 4 says that the sample's broken file was named and left out, as it should be.
+	@$(BIN)/sts-regions analyze sample_logs --min-days 14 || test $$? -eq 4
+
+test: $(VENV)/.dev  ## run all tests
+	$(BIN)/pytest
+
+lint: $(VENV)/.dev  ## check style, types and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev  ## put the code in order
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.bench  ## measure against other tools, about ten minutes
+	$(BIN)/python -m benchmarks
+
+sample-logs:  ## write sample_logs/ anew, byte for byte the same
+	$(PYTHON) sample_logs/generate.py
+
+clean:  ## remove what these commands made
+	rm -rf $(VENV) build dist benchmarks/data .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(VENV)/.product: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.product
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.dev
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[bench]"
+	@touch $@

@@ -1,0 +1,353 @@
+"""The command line: parses, calls, and hands the answer to stdout. No rule of the product lives here."""
+
+import re
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+from typer.exceptions import TyperException
+
+from analyzer.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from analyzer.ingest import Ingested, IngestOptions
+    from analyzer.presentation.output import Answer
+    from analyzer.queries import Value
+    from analyzer.report import Question
+    from analyzer.store import Store
+    from analyzer.workflow import Session
+
+app = typer.Typer(
+    name="sts-regions",
+    help="Which regional AWS STS endpoints are used, by whom, and which may be deactivated: "
+    "told from CloudTrail logs.",
+    epilog="Exit codes: 0 fine; 1 failed; 2 usage; 3 findings asked for; 4 finished, some input was rejected; "
+    "130 interrupted.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Sources = Annotated[
+    list[str],
+    typer.Argument(metavar="SOURCE...", help="Files, directories, archives, or - for standard input."),
+]
+OptionalSources = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[SOURCE...]", help="Logs to read; leave out to use --store alone."),
+]
+StoreOption = Annotated[
+    Path | None,
+    typer.Option("--store", metavar="DIR", help="Keep events in this store, or read them from it."),
+]
+RequiredStore = Annotated[Path, typer.Option("--store", metavar="DIR", help="The store.")]
+Output = Annotated[
+    Literal["table", "json", "csv", "markdown"] | None,
+    typer.Option("--output", "-o", help="Default: table, or by --out's suffix."),
+]
+Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write there instead of stdout.")]
+Since = Annotated[str | None, typer.Option(metavar="DAY", help="First UTC day, like 2026-08-01.")]
+Until = Annotated[str | None, typer.Option(metavar="DAY", help="UTC day after the last one (excluded).")]
+MinDays = Annotated[int, typer.Option(min=0, help="Shortest window in days that can show disuse.")]
+Account = Annotated[list[str] | None, typer.Option(help="Only this account; may be repeated.")]
+Region = Annotated[list[str] | None, typer.Option(help="Only this region; may be repeated.")]
+ServicePolicy = Annotated[
+    Literal["keep", "review", "ignore"],
+    typer.Option(help="What calls by AWS services alone mean: use, a person decides, or nothing."),
+]
+ShowAll = Annotated[bool, typer.Option("--all", help="Show every row, the folded ones too.")]
+DocumentLimit = Annotated[
+    int,
+    typer.Option("--max-document-size", metavar="MIB", min=1, help="Ceiling for one document, decompressed."),
+]
+Threads = Annotated[int | None, typer.Option(min=1, help="Threads that read and decode. Default: all cores.")]
+Parameters = Annotated[
+    list[str] | None,
+    typer.Option("--param", metavar="NAME=VALUE", help="Value for a named query; may be repeated."),
+]
+
+_DOCUMENT_LIMIT_MIB = 512
+
+
+def command_line(arguments: list[str] | None = None) -> ExitCode:
+    """Run one command; returns the exit code. Everything that goes wrong ends as one line on stderr."""
+    from analyzer.presentation.console import run
+
+    def call() -> ExitCode:
+        try:
+            code = app(args=arguments, prog_name="sts-regions", standalone_mode=False)
+        except TyperException as error:
+            raise UsageError(f"{error.format_message()} See 'sts-regions --help'.") from None
+        if code == ExitCode.INTERRUPTED:
+            raise KeyboardInterrupt
+        return ExitCode(code or 0)
+
+    return run(call)
+
+
+@app.command()
+def analyze(
+    sources: Sources,
+    store: StoreOption = None,
+    since: Since = None,
+    until: Until = None,
+    min_days: MinDays = 90,
+    account: Account = None,
+    region: Region = None,
+    service_calls: ServicePolicy = "review",
+    output: Output = None,
+    out: Out = None,
+    show_all: ShowAll = False,
+    max_document_size: DocumentLimit = _DOCUMENT_LIMIT_MIB,
+    threads: Threads = None,
+) -> ExitCode:
+    """Read logs and report which STS endpoints are used and which may be deactivated."""
+    session = _session(sources, store, max_document_size, threads)
+    question = _question(since, until, min_days, account, region, service_calls)
+    return _report(session, question, output, out, show_all)
+
+
+@app.command()
+def ingest(
+    sources: Sources,
+    store: RequiredStore,
+    max_document_size: DocumentLimit = _DOCUMENT_LIMIT_MIB,
+    threads: Threads = None,
+) -> ExitCode:
+    """Bring what is new in the logs into a store."""
+    return _exit_code(_session(sources, store, max_document_size, threads).ingest(store))
+
+
+@app.command()
+def report(
+    store: RequiredStore,
+    since: Since = None,
+    until: Until = None,
+    min_days: MinDays = 90,
+    account: Account = None,
+    region: Region = None,
+    service_calls: ServicePolicy = "review",
+    output: Output = None,
+    out: Out = None,
+    show_all: ShowAll = False,
+) -> ExitCode:
+    """Report from a store."""
+    question = _question(since, until, min_days, account, region, service_calls)
+    return _report(_session([], store), question, output, out, show_all)
+
+
+@app.command()
+def usage(
+    sources: OptionalSources = None,
+    store: StoreOption = None,
+    by: Annotated[Literal["day", "month"] | None, typer.Option(help="Count day by day or month by month.")] = None,
+    since: Since = None,
+    until: Until = None,
+    account: Account = None,
+    region: Region = None,
+    output: Output = None,
+    out: Out = None,
+) -> ExitCode:
+    """Count calls by account, endpoint and region: which endpoints are really used."""
+    from analyzer.presentation.usage_view import period_answer, usage_answer
+    from analyzer.report import build_report, usage_by_period
+
+    question = _question(since, until, 0, account, region, "review")
+    session = _session(sources or [], store)
+    with session.opened() as (opened, ingested):
+        if by is None:
+            answer = usage_answer(build_report(opened, session.catalogue, question))
+        else:
+            answer = period_answer(usage_by_period(opened, question, by), by)
+    _write(answer, output, out)
+    return _exit_code(ingested)
+
+
+@app.command()
+def query(
+    name_or_sql: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME|SQL", help="A query of queries/ or one SELECT; leave out to list."),
+    ] = None,
+    sources: OptionalSources = None,
+    store: StoreOption = None,
+    param: Parameters = None,
+    since: Since = None,
+    until: Until = None,
+    show_sql: Annotated[bool, typer.Option("--show-sql", help="Print the whole statement instead.")] = False,
+    output: Output = None,
+    out: Out = None,
+) -> ExitCode:
+    """Ask a named query or your own SELECT. Tables: events, classify, usage, sources, current_sources."""
+    from analyzer.catalogue import Catalogue
+    from analyzer.presentation.query_view import names_answer, rows_answer
+    from analyzer.queries import compose, load_query
+
+    if name_or_sql is None:
+        _write(names_answer(), output, out)
+        return ExitCode.OK
+    is_name = re.fullmatch(r"\w+", name_or_sql) is not None
+    if show_sql:
+        print(compose(name_or_sql, Catalogue()) if is_name else name_or_sql)
+        return ExitCode.OK
+    if is_name:
+        load_query(name_or_sql)
+    with _session(sources or [], store).opened() as (opened, ingested):
+        if is_name:
+            answer = rows_answer(opened.ask(name_or_sql, _values(opened, name_or_sql, param, since, until)))
+        else:
+            answer = rows_answer(opened.ask_ad_hoc(name_or_sql))
+    _write(answer, output, out)
+    return _exit_code(ingested)
+
+
+@app.command()
+def show(
+    event_id: Annotated[str, typer.Argument(metavar="EVENT_ID", help="An event's eventID.")],
+    sources: OptionalSources = None,
+    store: StoreOption = None,
+    output: Output = None,
+    out: Out = None,
+) -> ExitCode:
+    """Show one event as it is stored, and its raw record if the source is still there, secrets removed."""
+    from analyzer.presentation.event_view import event_answer
+    from analyzer.raw_record import find_raw_record
+    from analyzer.sources.locate import read_again
+
+    session = _session(sources or [], store)
+    with session.opened() as (opened, _):
+        found = opened.source_of(event_id)
+        if found is None:
+            raise UsageError(f"no event {event_id} is in the store; 'sts-regions query' can search for it")
+        event, source = found
+        limit = session.options.document_limit
+        raw = find_raw_record(event_id, source, lambda row: read_again(row, limit), limit)
+    _write(event_answer(event, source, raw), output, out)
+    return ExitCode.OK
+
+
+@app.command()
+def endpoints(
+    region: Region = None,
+    partition: Annotated[str | None, typer.Option(help="Only this partition, like aws or aws-cn.")] = None,
+    output: Output = None,
+    out: Out = None,
+) -> ExitCode:
+    """List the STS endpoints that the catalogue knows, and whether each can be deactivated."""
+    from analyzer.catalogue import Catalogue
+    from analyzer.presentation.endpoints_view import endpoints_answer
+
+    catalogue = Catalogue()
+    wanted = [catalogue.region(code) for code in region] if region else list(catalogue.regions)
+    _write(endpoints_answer([r for r in wanted if partition in (None, r.partition)]), output, out)
+    return ExitCode.OK
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+) -> None:
+    if version:
+        from analyzer.version import __version__
+
+        print(f"sts-regions {__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+        raise typer.Exit(ExitCode.USAGE)
+
+
+def _session(
+    paths: list[str],
+    store: Path | None,
+    document_limit_mib: int = _DOCUMENT_LIMIT_MIB,
+    threads: int | None = None,
+) -> "Session":
+    from analyzer.presentation.console import ConsoleNarrator
+    from analyzer.workflow import Session, local_sources
+
+    if not paths and store is None:
+        raise UsageError("name logs to read, or a store with --store DIR")
+    options = _options(document_limit_mib, threads)
+    return Session(local_sources(paths, options.document_limit), store, options, ConsoleNarrator())
+
+
+def _options(document_limit_mib: int, threads: int | None) -> "IngestOptions":
+    from analyzer.ingest import IngestOptions
+
+    limit = document_limit_mib * 1024 * 1024
+    return IngestOptions(limit) if threads is None else IngestOptions(limit, threads=threads)
+
+
+def _question(
+    since: str | None,
+    until: str | None,
+    min_days: int,
+    account: list[str] | None,
+    region: list[str] | None,
+    service_calls: str,
+) -> "Question":
+    from analyzer.report import Question
+    from analyzer.verdicts import Policy, ServiceCalls
+
+    return Question(
+        since=_day(since, "--since"),
+        until=_day(until, "--until"),
+        policy=Policy(min_days, ServiceCalls(service_calls)),
+        accounts=frozenset(account or ()),
+        regions=frozenset(region or ()),
+    )
+
+
+def _day(text: str | None, option: str) -> date | None:
+    from analyzer.window import parse_day
+
+    return None if text is None else parse_day(text, option)
+
+
+def _report(
+    session: "Session", question: "Question", output: str | None, out: Path | None, show_all: bool
+) -> ExitCode:
+    from analyzer.presentation.report_view import report_answer
+
+    result, ingested = session.report(question)
+    _write(report_answer(result, show_all=show_all), output, out)
+    return _exit_code(ingested)
+
+
+def _values(
+    store: "Store", name: str, given: list[str] | None, since: str | None, until: str | None
+) -> "dict[str, Value]":
+    """Values for a named query: the window, and what --param gives, each of the type the query asks for."""
+    from analyzer.queries import parameters_of
+    from analyzer.report import window_of, window_values
+
+    parameters = parameters_of(name)
+    values = window_values(window_of(store, _day(since, "--since"), _day(until, "--until")))
+    for pair in given or ():
+        key, separator, text = pair.partition("=")
+        if not separator or key not in parameters:
+            known = ", ".join(sorted(parameters)) or "none"
+            raise UsageError(f"--param takes NAME=VALUE with a parameter of {name} ({known}), not {pair!r}")
+        values[key] = parameters[key].parse(text)
+    return values
+
+
+def _exit_code(ingested: "Ingested | None") -> ExitCode:
+    """Narrate the balance of a run; the exit code says whether anything was rejected."""
+    from analyzer.presentation.console import balance_line, say
+
+    if ingested is None:
+        return ExitCode.OK
+    say(balance_line(ingested.balance))
+    return ExitCode.INPUT_REJECTED if ingested.has_rejections else ExitCode.OK
+
+
+def _write(answer: "Answer", output: str | None, out: Path | None) -> None:
+    from analyzer.presentation.output import Format, write
+
+    suffixes: dict[str, Any] = {".json": Format.JSON, ".csv": Format.CSV, ".md": Format.MARKDOWN}
+    form = Format(output) if output else suffixes.get(out.suffix if out else "", Format.TABLE)
+    write(answer, form, out)

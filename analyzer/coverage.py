@@ -1,0 +1,109 @@
+"""Which days the logs really observe, for each account and region, and how we know.
+
+Absence of calls is evidence only where the logs would have shown them. The levels and their rules are those
+of the design, section 6.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+
+from analyzer.window import Window
+
+
+class Level(StrEnum):
+    """How we know that the logs observe a day, strongest first."""
+
+    PROVEN = "proven"
+    """An unbroken digest chain over the day's 24 hours, and every listed log file ingested unaltered."""
+    DECLARED = "declared"
+    """A trail description handed in says that everything needed was logged on that day."""
+    INFERRED = "inferred"
+    """A log file delivered that day was ingested, or an event occurred that day."""
+    NONE = "none"
+    """Nothing says that anybody was watching."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Days of the window by level, for one account and region."""
+
+    days: int
+    proven: int = 0
+    declared: int = 0
+    inferred: int = 0
+    none: int = 0
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether no day of the window is without evidence. A window of no days proves nothing."""
+        return self.none == 0 and self.days > 0
+
+    @property
+    def confidence(self) -> Level:
+        """The weakest level over the window."""
+        if not self.is_complete:
+            return Level.NONE
+        if self.inferred:
+            return Level.INFERRED
+        return Level.DECLARED if self.declared else Level.PROVEN
+
+
+Place = tuple[str, str]
+"""Account and region."""
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageEvidence:
+    """Days by place, for each kind of evidence, and the accounts whose logs hold writes only."""
+
+    proven: Mapping[Place, frozenset[date]] = field(default_factory=dict)
+    declared: Mapping[Place, frozenset[date]] = field(default_factory=dict)
+    inferred: Mapping[Place, frozenset[date]] = field(default_factory=dict)
+    unread: Mapping[Place, frozenset[date]] = field(default_factory=dict)
+    """Days with a log file that was rejected: nobody read it, so the day is `none` whatever else is known."""
+    write_only_accounts: frozenset[str] = frozenset()
+
+    def level(self, account_id: str, region: str, day: date) -> Level:
+        """The level of one day."""
+        place = account_id, region
+        if account_id in self.write_only_accounts or day in self.unread.get(place, ()):
+            return Level.NONE
+        for level, days in (
+            (Level.PROVEN, self.proven),
+            (Level.DECLARED, self.declared),
+            (Level.INFERRED, self.inferred),
+        ):
+            if day in days.get(place, ()):
+                return level
+        return Level.NONE
+
+    def coverage(self, account_id: str, region: str, window: Window) -> Coverage:
+        """The days of the window by level."""
+        if account_id in self.write_only_accounts:
+            return Coverage(days=window.days, none=window.days)
+        place = account_id, region
+        left = frozenset[date]().union(
+            self.proven.get(place, ()), self.declared.get(place, ()), self.inferred.get(place, ())
+        ) - self.unread.get(place, frozenset())
+        counts = dict.fromkeys(Level, 0)
+        for day in left:
+            if day in window:
+                counts[self.level(account_id, region, day)] += 1
+        observed = counts[Level.PROVEN] + counts[Level.DECLARED] + counts[Level.INFERRED]
+        return Coverage(
+            days=window.days,
+            proven=counts[Level.PROVEN],
+            declared=counts[Level.DECLARED],
+            inferred=counts[Level.INFERRED],
+            none=window.days - observed,
+        )
+
+
+def days_by_place(days: Iterable[tuple[str, str, date]]) -> dict[Place, frozenset[date]]:
+    """Gather (account, region, day) into days by place."""
+    gathered: dict[Place, set[date]] = {}
+    for account_id, region, day in days:
+        gathered.setdefault((account_id, region), set()).add(day)
+    return {place: frozenset(found) for place, found in gathered.items()}

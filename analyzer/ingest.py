@@ -1,0 +1,377 @@
+"""From sources to the store: what is new is read in parallel, decoded, and committed batch by batch.
+
+The main thread lists, compares with the ledger and commits; worker threads read and decode groups of
+documents (all of it outside the GIL). Groups come back in the order in which they were listed, so what is in
+the store does not depend on which thread was faster.
+"""
+
+import os
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import pyarrow as pa
+
+from analyzer.balance import Balance, FileBalance, RecordBalance
+from analyzer.cloudtrail import EVENTS
+from analyzer.decoding import Document, Outcome, Reading, decode_documents, rejected
+from analyzer.narration import Narrator, Silence
+from analyzer.sources import Source, SourceObject, Unreadable, is_archive, read_archive
+from analyzer.store import Batch, SourceRow, Store
+
+DOCUMENT_LIMIT = 512 * 1024 * 1024
+"""Ceiling in bytes for one document when decompressed. CloudTrail's files stay far below."""
+
+_GROUP_FILES = 16
+_GROUP_BYTES = 1024 * 1024
+_ARCHIVE_HEAD = 65536
+
+RETRIED = frozenset({"missing", "unreadable", "not_a_file", "symlink_loop", "changed_while_read", "too_large"})
+"""Rejections that may be over although size and modification time are the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class IngestOptions:
+    """How to ingest. Sizes in bytes."""
+
+    document_limit: int = DOCUMENT_LIMIT
+    commit_bytes: int = 96 * 1024 * 1024
+    """Events held in memory before they are committed."""
+    commit_files: int = 20_000
+    threads: int = field(default_factory=lambda: os.cpu_count() or 1)
+
+
+@dataclass(slots=True)
+class _Group:
+    """Objects of one source that are read and decoded together; bytes come along when they are known."""
+
+    source: Source
+    objects: list[SourceObject] = field(default_factory=list)
+    contents: list[bytes] | None = None
+    archive_uri: str | None = None
+    size: int = 0
+
+    def add(self, item: SourceObject, content: bytes | None = None) -> None:
+        self.objects.append(item)
+        self.size += item.size if content is None else len(content)
+        if content is not None:
+            self.contents = [*(self.contents or []), content]
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.objects) >= _GROUP_FILES or self.size >= _GROUP_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class _Decoded:
+    """A decoded group."""
+
+    rows: Sequence[SourceRow]
+    names: Sequence[str]
+    events: pa.Table
+    archives: Sequence[SourceObject]
+    size: int
+
+
+class _Tally:
+    """Counts what became of files and records in this run."""
+
+    def __init__(self) -> None:
+        self.files: Counter[Outcome] = Counter()
+        self.unchanged = 0
+        self.file_reasons: dict[Outcome, Counter[str]] = {o: Counter() for o in Outcome}
+        self.seen = self.kept = self.duplicate = 0
+        self.skipped: Counter[str] = Counter()
+        self.rejected: Counter[str] = Counter()
+        self.notes = 0
+
+    def count_file(self, outcome: Outcome, reason: str) -> None:
+        self.files[outcome] += 1
+        if outcome is not Outcome.INGESTED:
+            self.file_reasons[outcome][reason] += 1
+
+    def count_reading(self, reading: Reading) -> None:
+        self.count_file(reading.outcome, reading.reason)
+        self.seen += reading.seen
+        self.skipped += reading.skipped
+        self.rejected += reading.rejected
+        self.notes += reading.notes.total()
+
+    def balance(self) -> Balance:
+        balance = Balance(
+            FileBalance(
+                seen=self.files.total() + self.unchanged,
+                ingested=self.files[Outcome.INGESTED],
+                unchanged=self.unchanged,
+                skipped=self.files[Outcome.SKIPPED],
+                rejected=self.files[Outcome.REJECTED],
+            ),
+            RecordBalance(self.seen, self.kept, self.duplicate, self.skipped.total(), self.rejected.total()),
+            dict(sorted(self.file_reasons[Outcome.SKIPPED].items())),
+            dict(sorted(self.file_reasons[Outcome.REJECTED].items())),
+            dict(sorted(self.skipped.items())),
+            dict(sorted(self.rejected.items())),
+        )
+        balance.check()
+        return balance
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """What one run did. `has_rejections`: some input was rejected or mended, now or when it was read before."""
+
+    balance: Balance
+    has_rejections: bool
+
+
+def ingest(
+    store: Store,
+    sources: Iterable[Source],
+    now: datetime,
+    options: IngestOptions | None = None,
+    narrator: Narrator | None = None,
+) -> Ingested:
+    """Bring everything that is new in the sources into the store.
+
+    Args:
+        store: opened for writing.
+        sources: listed in this order; what is listed twice is read once.
+        now: naive UTC, noted in the ledger.
+        options: limits and threads.
+        narrator: hears progress and findings.
+
+    Raises BalanceError when files or records do not add up.
+    """
+    run = _Run(store, options or IngestOptions(), narrator or Silence())
+    return run.carry_out(sources, now)
+
+
+class _Run:
+    def __init__(self, store: Store, options: IngestOptions, narrator: Narrator) -> None:
+        self._store = store
+        self._options = options
+        self._narrator = narrator
+        self._tally = _Tally()
+        self._known = store.known_sources()
+        self._known_archives = store.known_archives()
+        self._batch = Batch()
+        self._run_id = 0
+
+    def carry_out(self, sources: Iterable[Source], now: datetime) -> Ingested:
+        groups, size = self._plan(sources)
+        self._narrator.start(sum(len(group.objects) for group in groups), size)
+        try:
+            if groups or self._batch:
+                self._run_id = self._store.begin_run(now)
+                self._read(groups)
+                self._commit()
+                self._store.end_run(self._run_id, now)
+                self._store.offer_views()
+        finally:
+            self._narrator.finish()
+        balance = self._tally.balance()
+        is_clean = not (balance.files.rejected or balance.records.rejected or self._tally.notes)
+        return Ingested(balance, has_rejections=not is_clean)
+
+    # Listing: what is new, and what the ledger answers
+
+    def _plan(self, sources: Iterable[Source]) -> tuple[list[_Group], int]:
+        groups: list[_Group] = []
+        seen: set[str] = set()
+        for source in sources:
+            group = _Group(source)
+            for listed in source.list():
+                if listed.uri in seen:
+                    continue
+                seen.add(listed.uri)
+                if isinstance(listed, Unreadable):
+                    self._reject(listed)
+                elif not self._is_settled(listed):
+                    if group.is_full:
+                        groups.append(group)
+                        group = _Group(source)
+                    group.add(listed)
+            if group.objects:
+                groups.append(group)
+        return groups, sum(group.size for group in groups)
+
+    def _is_settled(self, item: SourceObject) -> bool:
+        """Whether the ledger knows this very object; if so it is counted and its content not read again."""
+        members = self._known_archives.get((item.uri, item.size, item.version))
+        if members is not None and item.version:
+            for uri, outcome, reason in members:
+                self._count_settled(uri, outcome, reason)
+            return True
+        known = self._known.get(item.uri)
+        if known is None or not item.version or (known.size, known.version) != (item.size, item.version):
+            return False
+        if known.outcome is Outcome.REJECTED and known.reason in RETRIED:
+            return False
+        self._count_settled(item.name, known.outcome, known.reason)
+        return True
+
+    def _count_settled(self, name: str, outcome: Outcome, reason: str) -> None:
+        if outcome is Outcome.INGESTED:
+            self._tally.unchanged += 1
+            return
+        self._tally.count_file(outcome, reason)
+        if outcome is Outcome.REJECTED:
+            self._narrator.finding(name, rejected(reason), is_known=True)
+
+    def _reject(self, listed: Unreadable, archive_uri: str | None = None) -> None:
+        """Account for something that gives no bytes; the ledger hears of it once."""
+        reading = rejected(listed.reason, listed.detail)
+        self._narrator.finding(listed.name, reading)
+        known = self._known.get(listed.uri)
+        if known is None or (known.outcome, known.reason) != (Outcome.REJECTED, listed.reason):
+            self._batch.add([_source_row(_unread(listed), reading, archive_uri)], EVENTS.empty_table())
+        self._tally.count_reading(reading)
+
+    # Reading
+
+    def _read(self, groups: list[_Group]) -> None:
+        archives: list[tuple[Source, SourceObject]] = []
+        with ThreadPoolExecutor(self._options.threads) as workers:
+            try:
+                for group, decoded in self._in_order(workers, iter(groups)):
+                    archives.extend((group.source, archive) for archive in decoded.archives)
+                    self._take(decoded)
+                for source, archive in archives:
+                    self._read_archive(workers, source, archive)
+            except BaseException:
+                workers.shutdown(wait=True, cancel_futures=True)
+                raise
+
+    def _in_order(
+        self, workers: ThreadPoolExecutor, groups: Iterator[_Group]
+    ) -> Iterator[tuple[_Group, _Decoded]]:
+        """Decode groups in parallel, a few ahead, and give them back in their order."""
+        ahead = self._options.threads * 3
+        running: deque[tuple[_Group, Future[_Decoded]]] = deque()
+        for group in groups:
+            running.append((group, workers.submit(_decode, group, self._options.document_limit)))
+            if len(running) > ahead:
+                first, future = running.popleft()
+                yield first, future.result()
+        while running:
+            first, future = running.popleft()
+            yield first, future.result()
+
+    def _take(self, decoded: _Decoded) -> None:
+        records = 0
+        for row, name in zip(decoded.rows, decoded.names, strict=True):
+            self._tally.count_reading(row.reading)
+            records += row.reading.seen
+            if not row.reading.is_clean:
+                self._narrator.finding(name, row.reading)
+        self._batch.add(decoded.rows, decoded.events)
+        self._narrator.advance(len(decoded.rows), decoded.size, records)
+        if (
+            self._batch.nbytes >= self._options.commit_bytes
+            or len(self._batch.sources) >= self._options.commit_files
+        ):
+            self._commit()
+
+    def _read_archive(self, workers: ThreadPoolExecutor, source: Source, archive: SourceObject) -> None:
+        """Read an archive member by member; only when it was read to its end is it settled."""
+        damaged = False
+
+        def groups() -> Iterator[_Group]:
+            nonlocal damaged
+            group = _Group(source, archive_uri=archive.uri)
+            with source.open(archive) as stream:
+                for entry in read_archive(archive, stream, self._options.document_limit):
+                    if isinstance(entry, Unreadable):
+                        damaged = damaged or entry.uri == archive.uri
+                        self._reject(entry, archive.uri if entry.uri != archive.uri else None)
+                        continue
+                    group.add(*entry)
+                    if group.is_full:
+                        yield group
+                        group = _Group(source, archive_uri=archive.uri)
+            if group.objects:
+                yield group
+
+        for _, decoded in self._in_order(workers, groups()):
+            self._take(decoded)
+        if not damaged:
+            self._batch.archives.append((archive.uri, archive.size, archive.version))
+
+    def _commit(self) -> None:
+        if self._batch:
+            committed = self._store.commit(self._batch, self._run_id)
+            self._tally.kept += committed.kept
+            self._tally.duplicate += committed.duplicate
+            self._batch = Batch()
+
+
+def _decode(group: _Group, limit: int) -> _Decoded:
+    """Read and decode one group; runs in a worker thread."""
+    contents: Sequence[bytes | Unreadable] = group.contents or [
+        _content(group.source, item, limit) for item in group.objects
+    ]
+    documents: list[Document] = []
+    decodable: list[int] = []
+    archives: list[SourceObject] = []
+    readings: dict[int, Reading] = {}
+    for index, (item, content) in enumerate(zip(group.objects, contents, strict=True)):
+        if isinstance(content, Unreadable):
+            readings[index] = rejected(content.reason, content.detail)
+        elif group.archive_uri is None and is_archive(content):
+            archives.append(item)
+        else:
+            documents.append(Document(content, item.is_log_name, item.log_key))
+            decodable.append(index)
+    decoded = decode_documents(documents, limit)
+    rows: list[SourceRow] = []
+    names: list[str] = []
+    for position, index in enumerate(decodable):
+        item = group.objects[index]
+        rows.append(
+            _source_row(
+                item,
+                decoded.readings[position],
+                group.archive_uri,
+                decoded.sha256[position],
+                decoded.sizes[position],
+            )
+        )
+        names.append(item.name)
+    for index, reading in readings.items():
+        rows.append(_source_row(group.objects[index], reading, group.archive_uri))
+        names.append(group.objects[index].name)
+    return _Decoded(rows, names, decoded.events, archives, group.size)
+
+
+def _content(source: Source, item: SourceObject, limit: int) -> bytes | Unreadable:
+    """The object's bytes; of one above the limit only the head, enough to tell whether it is an archive."""
+    if item.size <= limit:
+        return source.read(item)
+    with source.open(item) as stream:
+        head = stream.read(_ARCHIVE_HEAD)
+    return head if is_archive(head) else Unreadable(item.uri, item.name, "too_large", f"{item.size} bytes")
+
+
+def _unread(listed: Unreadable) -> SourceObject:
+    return SourceObject(listed.uri, listed.name, 0, "")
+
+
+def _source_row(
+    item: SourceObject,
+    reading: Reading,
+    archive_uri: str | None = None,
+    sha256: str = "",
+    document_bytes: int = 0,
+) -> SourceRow:
+    return SourceRow(
+        uri=item.uri,
+        size=item.size,
+        version=item.version,
+        reading=reading,
+        sha256=sha256,
+        document_bytes=document_bytes,
+        archive_uri=archive_uri,
+        key=item.log_key,
+    )

@@ -1,0 +1,59 @@
+"""What the key of a CloudTrail log file tells: account, region and day of delivery.
+
+Layout (CloudTrail user guide, "Finding your CloudTrail log files"):
+`[prefix/]AWSLogs/[o-xxxx/]<account>/CloudTrail/<region>/YYYY/MM/DD/<account>_CloudTrail_<region>_YYYYMMDDTHHmmZ_<16>.json.gz`.
+The day is the day of *delivery* in UTC: an event may be older than the file it lies in. Files that were
+copied out of their folders still carry all of it in their name.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import date
+
+LOG_FOLDER = "CloudTrail"
+
+_PATH = re.compile(
+    r"(?:^|/)AWSLogs/(?:o-[a-z0-9]{1,32}/)?([0-9]{12})/(CloudTrail(?:-[A-Za-z]{1,32})?)/([a-z0-9-]{1,32})"
+    r"/([0-9]{4})/([0-9]{2})/([0-9]{2})/[^/]*$"
+)
+_NAME = re.compile(
+    r"(?:^|/)([0-9]{12})_(CloudTrail(?:-[A-Za-z]{1,32})?)_([a-z0-9-]{1,32})_"
+    r"(?:[^/]*_)?([0-9]{4})([0-9]{2})([0-9]{2})T[0-9]{4,6}Z[^/]*$"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LogKey:
+    """Account, region and delivery day of one delivered file."""
+
+    account_id: str
+    region: str
+    day: date
+    folder: str = LOG_FOLDER
+    in_trail_folder: bool = False
+    """Whether the account was told by an `AWSLogs/<account>/` folder and not by the file's name alone."""
+
+    @property
+    def is_log_file(self) -> bool:
+        """Whether the key is that of a log file, not of a digest, Insight or network activity file."""
+        return self.folder == LOG_FOLDER
+
+
+def parse_log_key(key: str) -> LogKey | None:
+    """Read account, region and day out of an object key or file path; None when it is not laid out so.
+
+    The folders are believed before the name. Back slashes count as separators.
+    """
+    key = key.replace("\\", "/")
+    if match := _PATH.search(key):
+        in_trail_folder = True
+    elif match := _NAME.search(key):
+        in_trail_folder = False
+    else:
+        return None
+    account_id, folder, region, *ymd = match.groups()
+    try:
+        day = date(int(ymd[0]), int(ymd[1]), int(ymd[2]))
+    except ValueError:
+        return None
+    return LogKey(account_id, region, day, folder, in_trail_folder)

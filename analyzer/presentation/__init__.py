@@ -1,0 +1,1 @@
+"""What people and programs see: one module for stdout, one for stderr, and the words between."""

@@ -1,0 +1,179 @@
+"""Owns stderr and exit codes: narration, findings, progress, errors."""
+
+import sys
+from collections.abc import Callable
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from analyzer.balance import Balance
+from analyzer.decoding import Finding, Reading
+from analyzer.decoding.outcome import REMEDIES, SKIP_REASONS
+from analyzer.errors import ExitCode, StsRegionsError
+from analyzer.presentation.safe_text import visible
+
+PROGRAM = "sts-regions"
+
+
+class ConsoleNarrator:
+    """Tells on stderr what happens; progress only on a terminal."""
+
+    def __init__(self) -> None:
+        self._progress: Progress | None = None
+        self._records = 0
+
+    def start(self, files: int, size: int) -> None:
+        """Show the progress line if there is a terminal and something to read."""
+        if not sys.stderr.isatty() or not files:
+            return
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[files]:,}/{task.fields[all_files]:,} files"),
+            _Rate(),
+            TextColumn("{task.fields[records]:,} records"),
+            TimeRemainingColumn(compact=True),
+            console=Console(file=sys.stderr, highlight=False, markup=False),
+            transient=True,
+        )
+        self._progress.add_task("reading", total=size or 1, files=0, all_files=files, records=0)
+        self._progress.start()
+
+    def advance(self, files: int, size: int, records: int) -> None:
+        """Move the progress line."""
+        if self._progress is not None:
+            task = self._progress.tasks[0]
+            self._progress.update(
+                task.id,
+                advance=size,
+                files=task.fields["files"] + files,
+                records=task.fields["records"] + records,
+            )
+
+    def finish(self) -> None:
+        """Take the progress line away."""
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+
+    def finding(self, name: str, reading: Reading, *, is_known: bool = False) -> None:
+        """A line for each reason: file, what is wrong, what to do."""
+        for line in finding_lines(name, reading, is_known=is_known):
+            self._line(line)
+
+    def waiting(self, holder: str) -> None:
+        """Say who holds the store."""
+        self._line(f"waiting for {holder}, which holds the store; Ctrl-C to give up")
+
+    def _line(self, text: str) -> None:
+        if self._progress is not None:
+            self._progress.console.print(Text(_prefixed(text)), soft_wrap=True)
+        else:
+            say(text)
+
+
+class _Rate(ProgressColumn):
+    """Bytes of source read per second."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{(task.speed or 0) / 1e6:.1f} MB/s")
+
+
+def finding_lines(name: str, reading: Reading, *, is_known: bool = False) -> list[str]:
+    """What stderr says about one document: one line for each reason."""
+    if reading.reason and not reading.seen:
+        earlier = " (as before, not read again)" if is_known else ""
+        detail = f" ({reading.detail})" if reading.detail else ""
+        return [f"{name}: rejected{earlier}: {_words(reading.reason)}{detail}; {REMEDIES[reading.reason]}"]
+    lines = []
+    for reason, count in reading.rejected.items():
+        lines.append(
+            f"{name}: {_count(count, 'record')} rejected: {_words(reason)}"
+            f"{_where(reading.findings, reason)}; {REMEDIES[reason]}"
+        )
+    for reason, count in reading.notes.items():
+        what = f"{_count(count, 'field')} of an unexpected type" if reason == "unexpected_type" else _words(reason)
+        lines.append(f"{name}: {what}{_where(reading.findings, reason)}; {REMEDIES[reason]}")
+    return lines
+
+
+def _where(findings: list[Finding], reason: str) -> str:
+    places = [
+        f"{f.position}: {f.detail}" if f.detail else f.position
+        for f in findings
+        if f.reason == reason and f.position
+    ]
+    return f" ({'; '.join(places)})" if places else ""
+
+
+def _words(code: str) -> str:
+    return code.replace("_", " ")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def balance_line(balance: Balance) -> str:
+    """The balance sheet of a run in one line."""
+    files, records = balance.files, balance.records
+    parts = [f"{_count(files.seen, 'file')} seen: {files.ingested:,} ingested"]
+    if files.unchanged:
+        parts.append(f"{files.unchanged:,} unchanged and not read again")
+    if files.skipped:
+        parts.append(f"{files.skipped:,} skipped ({_reasons(balance.files_skipped)})")
+    if files.rejected:
+        parts.append(f"{files.rejected:,} rejected ({_reasons(balance.files_rejected)})")
+    line = ", ".join(parts)
+    parts = [f"{_count(records.seen, 'record')} seen: {records.kept:,} kept"]
+    if records.duplicate:
+        parts.append(f"{records.duplicate:,} duplicate")
+    if records.skipped:
+        parts.append(f"{records.skipped:,} skipped ({_reasons(balance.records_skipped)})")
+    if records.rejected:
+        parts.append(f"{records.rejected:,} rejected ({_reasons(balance.records_rejected)})")
+    return f"{line}; {', '.join(parts)}"
+
+
+def _reasons(reasons: object) -> str:
+    if not isinstance(reasons, dict):
+        return ""
+    return ", ".join(f"{count:,} {_words(reason)}" for reason, count in reasons.items())
+
+
+def skip_meaning(reason: str) -> str:
+    """Why nothing counts in what was skipped for a reason."""
+    return SKIP_REASONS[reason]
+
+
+def say(text: str) -> None:
+    """One line on stderr."""
+    print(_prefixed(text), file=sys.stderr, flush=True)
+
+
+def _prefixed(text: str) -> str:
+    return f"{PROGRAM}: {visible(text)}"
+
+
+def run(command: Callable[[], ExitCode]) -> ExitCode:
+    """Run the command line and turn what it raises into one line and an exit code."""
+    try:
+        return command()
+    except StsRegionsError as error:
+        say(f"error: {error}")
+        return error.exit_code
+    except KeyboardInterrupt:
+        say("interrupted; what was committed is kept, and the same command goes on from there")
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # The reader has had enough (`| head`): not an error, but nothing more can be written either.
+        sys.stderr.close()
+        return ExitCode.OK
+    except MemoryError:
+        say("error: out of memory; lower --threads or read fewer sources at once")
+        return ExitCode.FAILED
+    except OSError as error:
+        where = error.filename or "the operating system"
+        say(f"error: {where}: {error.strerror or error}; mend it and run again")
+        return ExitCode.FAILED

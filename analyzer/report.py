@@ -1,0 +1,335 @@
+"""The report: one object from which every format is written."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from analyzer.balance import Balance
+from analyzer.catalogue import COMMERCIAL, Catalogue, Region
+from analyzer.coverage import Coverage, CoverageEvidence, days_by_place
+from analyzer.decoding import Outcome
+from analyzer.queries import Value
+from analyzer.store import Store
+from analyzer.usage import ActivityRow, Endpoint, UsageRow
+from analyzer.verdicts import Decision, Policy, Seen, Verdict, decide
+from analyzer.version import __version__
+from analyzer.window import Window, choose_window, utc_text
+
+SCHEMA_VERSION = 1
+UNKNOWN_ACCOUNT = "unknown"
+"""Recipient of records that name no account. It has usage rows and no verdicts: nobody can act on it."""
+
+_NO_WINDOW = Window(date(1970, 1, 1), date(1970, 1, 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the report is asked. Empty `accounts` or `regions` mean all; days are UTC, `until` excluded."""
+
+    since: date | None = None
+    until: date | None = None
+    policy: Policy = field(default_factory=Policy)
+    accounts: frozenset[str] = frozenset()
+    regions: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictRow:
+    """The verdict for one account and region, with its evidence."""
+
+    account_id: str
+    partition: str
+    region: Region
+    decision: Decision
+    seen: Seen
+    coverage: Coverage
+
+    @property
+    def verdict(self) -> Verdict:
+        """The answer."""
+        return self.decision.verdict
+
+    def to_json(self) -> dict[str, Any]:
+        """The row as the JSON contract has it."""
+        usage = self.seen.usage
+        return {
+            "account_id": self.account_id,
+            "partition": self.partition,
+            "region": self.region.code,
+            "endpoint": self.region.endpoint,
+            "verdict": self.verdict.value,
+            "reasons": [reason.value for reason in self.decision.reasons],
+            "confidence": self.coverage.confidence.value,
+            "toggle": self.region.toggle.value,
+            "issuing_calls": usage.issuing_calls,
+            "service_calls": usage.service_calls,
+            "service_linked_calls": usage.service_linked_calls,
+            "failed_calls": usage.failed_calls,
+            "non_issuing_calls": usage.non_issuing_calls,
+            "unknown_operations": usage.unknown_operations,
+            "region_disabled_errors": usage.region_disabled_errors,
+            "served_global_calls": self.seen.served_global_calls,
+            "other_activity": self.seen.other_activity,
+            "principals": usage.principals,
+            "first_used": utc_text(usage.first_used),
+            "last_used": utc_text(usage.last_used),
+            "coverage": {
+                "days": self.coverage.days,
+                "proven": self.coverage.proven,
+                "declared": self.coverage.declared,
+                "inferred": self.coverage.inferred,
+                "none": self.coverage.none,
+            },
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything a report says. `window` is None when neither the logs nor the question give a day."""
+
+    window: Window | None
+    min_days: int
+    balance: Balance
+    usage: tuple[UsageRow, ...]
+    verdicts: tuple[VerdictRow, ...]
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """Accounts with verdicts."""
+        return tuple(sorted({row.account_id for row in self.verdicts}))
+
+    def count(self, *verdicts: Verdict) -> int:
+        """Number of rows with one of the verdicts."""
+        counts = Counter(row.verdict for row in self.verdicts)
+        return sum(counts[verdict] for verdict in verdicts)
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as the JSON contract, version 1, has it."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "tool": {"name": "sts-regions", "version": __version__},
+            "window": {
+                "since": utc_text(self.window.since) if self.window else None,
+                "until": utc_text(self.window.until) if self.window else None,
+                "days": self.window.days if self.window else 0,
+                "min_days": self.min_days,
+            },
+            "balance": balance_json(self.balance),
+            "usage": [usage_json(row) for row in self.usage],
+            "verdicts": [row.to_json() for row in self.verdicts],
+        }
+
+
+def balance_json(balance: Balance) -> dict[str, Any]:
+    """A balance sheet as the JSON contract has it, with the reasons beside the sums."""
+    files, records = balance.files, balance.records
+    return {
+        "files": {
+            "seen": files.seen,
+            "ingested": files.ingested,
+            "unchanged": files.unchanged,
+            "skipped": files.skipped,
+            "rejected": files.rejected,
+        },
+        "records": {
+            "seen": records.seen,
+            "kept": records.kept,
+            "duplicate": records.duplicate,
+            "skipped": records.skipped,
+            "rejected": records.rejected,
+        },
+        "reasons": {
+            "files_skipped": dict(balance.files_skipped),
+            "files_rejected": dict(balance.files_rejected),
+            "records_skipped": dict(balance.records_skipped),
+            "records_rejected": dict(balance.records_rejected),
+        },
+    }
+
+
+def usage_json(row: UsageRow) -> dict[str, Any]:
+    """A usage row as the JSON contract has it."""
+    return {
+        "account_id": row.account_id,
+        "endpoint": row.endpoint.value,
+        "region": row.region,
+        "serving_region": row.serving_region,
+        "calls": row.calls,
+        "issuing_calls": row.issuing_calls,
+        "service_calls": row.service_calls,
+        "service_linked_calls": row.service_linked_calls,
+        "failed_calls": row.failed_calls,
+        "non_issuing_calls": row.non_issuing_calls,
+        "unknown_operations": row.unknown_operations,
+        "region_disabled_errors": row.region_disabled_errors,
+        "principals": row.principals,
+        "first_used": utc_text(row.first_used),
+        "last_used": utc_text(row.last_used),
+        "evidence": row.evidence,
+    }
+
+
+def window_of(store: Store, since: date | None, until: date | None) -> Window | None:
+    """The window asked for, open ends closed by the span of the kept events."""
+    (span,) = store.ask("span", {}).to_pylist()
+    return choose_window(since, until, span["first_event"], span["last_event"])
+
+
+def window_values(window: Window | None) -> dict[str, Value]:
+    """The window as the values of the queries' parameters."""
+    window = window or _NO_WINDOW
+    return {"since": window.start, "until": window.end}
+
+
+def build_report(store: Store, catalogue: Catalogue, question: Question, balance: Balance | None = None) -> Report:
+    """Answer a question from a store. `balance`: of the run that has just filled it; else the store's own."""
+    window = window_of(store, question.since, question.until)
+    values = window_values(window)
+    usage = tuple(
+        sorted(
+            (UsageRow.from_row(row) for row in store.ask("usage", values).to_pylist()),
+            key=lambda row: row.sort_key,
+        )
+    )
+    activity = [ActivityRow.from_row(row) for row in store.ask("activity", values).to_pylist()]
+    evidence = _coverage_evidence(store, activity)
+    accounts = {row.account_id for row in activity} | store.folder_accounts()
+    rows = _verdict_rows(
+        sorted(accounts - {UNKNOWN_ACCOUNT}),
+        usage,
+        activity,
+        evidence,
+        window or _NO_WINDOW,
+        catalogue,
+        question,
+    )
+    return Report(
+        window=window,
+        min_days=question.policy.min_days,
+        balance=balance or store.balance(),
+        usage=tuple(row for row in usage if _is_asked(question, row.account_id, row.region, row.serving_region)),
+        verdicts=tuple(row for row in rows if _is_asked(question, row.account_id, row.region.code)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodRow:
+    """One endpoint as used for one account in one UTC day or month, which begins at `period`."""
+
+    account_id: str
+    endpoint: Endpoint
+    region: str | None
+    serving_region: str | None
+    period: datetime
+    calls: int
+    issuing_calls: int
+    service_calls: int
+    failed_calls: int
+    non_issuing_calls: int
+    principals: int
+
+
+def usage_by_period(store: Store, question: Question, period: str) -> list[PeriodRow]:
+    """Usage cut into days or months, in order of time. `period`: day or month."""
+    window = window_of(store, question.since, question.until)
+    table = store.ask("usage_by_period", {**window_values(window), "period": period})
+    rows = [PeriodRow(**{**row, "endpoint": Endpoint(row["endpoint"])}) for row in table.to_pylist()]
+    asked = [row for row in rows if _is_asked(question, row.account_id, row.region, row.serving_region)]
+    return sorted(
+        asked,
+        key=lambda row: (
+            row.period,
+            row.account_id,
+            row.endpoint,
+            row.region or "",
+            row.serving_region or "",
+        ),
+    )
+
+
+def _is_asked(question: Question, account_id: str, *regions: str | None) -> bool:
+    if question.accounts and account_id not in question.accounts:
+        return False
+    return not question.regions or any(region in question.regions for region in regions)
+
+
+def _coverage_evidence(store: Store, activity: Collection[ActivityRow]) -> CoverageEvidence:
+    """What the ledger and the kept events say about the days."""
+    days = store.log_days()
+    delivered = [(d.account_id, d.region, d.day) for d in days if d.outcome is Outcome.INGESTED]
+    occurred = [(row.account_id, row.aws_region, day) for row in activity if row.aws_region for day in row.days]
+    events: Counter[str] = Counter()
+    writes: Counter[str] = Counter()
+    for row in activity:
+        events[row.account_id] += row.events
+        writes[row.account_id] += row.writes
+    return CoverageEvidence(
+        inferred=days_by_place([*delivered, *occurred]),
+        unread=days_by_place((d.account_id, d.region, d.day) for d in days if d.outcome is Outcome.REJECTED),
+        write_only_accounts=frozenset(a for a, count in events.items() if count == writes[a]),
+    )
+
+
+def _verdict_rows(
+    accounts: Iterable[str],
+    usage: Collection[UsageRow],
+    activity: Collection[ActivityRow],
+    evidence: CoverageEvidence,
+    window: Window,
+    catalogue: Catalogue,
+    question: Question,
+) -> list[VerdictRow]:
+    seen_regions: dict[str, set[str]] = {}
+    for account_id, code in [
+        *((row.account_id, row.aws_region) for row in activity),
+        *evidence.inferred,
+        *evidence.unread,
+    ]:
+        if code and catalogue.is_region_code(code):
+            seen_regions.setdefault(account_id, set()).add(code)
+    regional = {(row.account_id, row.region): row for row in usage if row.endpoint is Endpoint.REGIONAL}
+    served = _served(usage)
+    written = {(row.account_id, row.aws_region): row.other_activity for row in activity}
+    called: dict[str, set[str]] = {}
+    for account_id, code in [*regional, *served]:
+        if code and catalogue.is_region_code(code):
+            called.setdefault(account_id, set()).add(code)
+    rows = []
+    for account_id in accounts:
+        own = seen_regions.get(account_id, set())
+        partition = _partition(own, catalogue)
+        codes = {region.code for region in catalogue.partition_regions(partition)}
+        for code in sorted(codes | own | called.get(account_id, set())):
+            place = account_id, code
+            seen = Seen(
+                regional.get(place) or UsageRow(account_id, Endpoint.REGIONAL, code, None),
+                served.get(place, 0),
+                written.get(place, 0),
+            )
+            region = catalogue.region(code, partition)
+            coverage = evidence.coverage(account_id, code, window)
+            decision = decide(
+                region,
+                seen,
+                coverage,
+                question.policy,
+                is_write_only=account_id in evidence.write_only_accounts,
+            )
+            rows.append(VerdictRow(account_id, partition, region, decision, seen, coverage))
+    return rows
+
+
+def _served(usage: Iterable[UsageRow]) -> Mapping[tuple[str, str], int]:
+    served: Counter[tuple[str, str]] = Counter()
+    for row in usage:
+        if row.endpoint is Endpoint.GLOBAL and row.serving_region:
+            served[row.account_id, row.serving_region] += row.issuing_calls
+    return served
+
+
+def _partition(regions: Collection[str], catalogue: Catalogue) -> str:
+    """The partition of an account by the regions of its logs: the commercial one unless they say otherwise."""
+    found = {catalogue.partition_of_region(region) for region in regions} - {None, COMMERCIAL}
+    return min((partition for partition in found if partition), default=COMMERCIAL)

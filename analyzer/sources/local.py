@@ -1,0 +1,124 @@
+"""Files and directories of this machine, and standard input."""
+
+import io
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from analyzer.sources.source import Listed, SourceObject, Unreadable
+
+
+class LocalSource:
+    """A file, or all files below a directory in the order of their paths; links are followed, loops are not."""
+
+    def __init__(self, path: str, read_limit: int) -> None:
+        """`read_limit`: largest file in bytes that is read at once."""
+        self._path = path
+        self._read_limit = read_limit
+
+    def list(self) -> Iterator[Listed]:
+        """The file itself, or the files below the directory."""
+        try:
+            status = os.stat(self._path)
+        except FileNotFoundError:
+            yield self._unreadable(self._path, "missing", "no such file or directory")
+        except OSError as error:
+            yield self._unreadable(self._path, "unreadable", error.strerror or str(error))
+        else:
+            if stat.S_ISDIR(status.st_mode):
+                yield from self._walk(self._path, ((status.st_dev, status.st_ino),))
+            else:
+                yield self._listed(self._path, status, is_named=True)
+
+    def _walk(self, folder: str, above: tuple[tuple[int, int], ...]) -> Iterator[Listed]:
+        try:
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        except OSError as error:
+            yield self._unreadable(folder, "unreadable", error.strerror or str(error))
+            return
+        for entry in entries:
+            try:
+                status = entry.stat()
+            except OSError as error:
+                is_loop = entry.is_symlink() and not isinstance(error, FileNotFoundError | PermissionError)
+                reason = "symlink_loop" if is_loop else "unreadable"
+                yield self._unreadable(entry.path, reason, error.strerror or str(error))
+                continue
+            if not stat.S_ISDIR(status.st_mode):
+                yield self._listed(entry.path, status, is_named=False)
+            elif (status.st_dev, status.st_ino) in above:
+                yield self._unreadable(entry.path, "symlink_loop", "leads back to a directory above it")
+            else:
+                yield from self._walk(entry.path, (*above, (status.st_dev, status.st_ino)))
+
+    def _listed(self, path: str, status: os.stat_result, *, is_named: bool) -> Listed:
+        if not stat.S_ISREG(status.st_mode) and not (is_named and stat.S_ISFIFO(status.st_mode)):
+            return self._unreadable(path, "not_a_file", "neither a file nor a directory")
+        return SourceObject(
+            uri=_uri(path), name=path, size=status.st_size, version=str(status.st_mtime_ns), is_named=is_named
+        )
+
+    @staticmethod
+    def _unreadable(path: str, reason: str, detail: str) -> Unreadable:
+        return Unreadable(_uri(path), path, reason, detail)
+
+    def read(self, item: SourceObject) -> bytes | Unreadable:
+        """All bytes of a file; one that changes meanwhile is not taken."""
+        try:
+            with open(item.name, "rb", buffering=0) as file:
+                before = os.fstat(file.fileno())
+                data = _read_up_to(file, self._read_limit + 1)
+                after = os.fstat(file.fileno())
+        except OSError as error:
+            return Unreadable(item.uri, item.name, "unreadable", error.strerror or str(error))
+        if len(data) > self._read_limit:
+            return Unreadable(item.uri, item.name, "too_large", f"more than {self._read_limit} bytes")
+        is_stream = stat.S_ISFIFO(before.st_mode)
+        stamps = {(s.st_size, s.st_mtime_ns) for s in (before, after)} | {(item.size, int(item.version))}
+        if not is_stream and (len(stamps) > 1 or len(data) != before.st_size):
+            return Unreadable(item.uri, item.name, "changed_while_read", "it grew or was written meanwhile")
+        return data
+
+    def open(self, item: SourceObject) -> IO[bytes]:
+        """The file as a stream."""
+        return open(item.name, "rb")
+
+
+class StandardInput:
+    """What is piped in, as one object named `-`."""
+
+    def __init__(self, stream: IO[bytes], read_limit: int) -> None:
+        self._stream = stream
+        self._read_limit = read_limit
+        self._data: bytes | None = None
+
+    def list(self) -> Iterator[Listed]:
+        """One object; its bytes are not read before they are asked for."""
+        yield SourceObject(uri="stdin:", name="-", size=0, version="", is_named=True)
+
+    def read(self, item: SourceObject) -> bytes | Unreadable:
+        """Everything up to the end of the input."""
+        if self._data is None:
+            self._data = _read_up_to(self._stream, self._read_limit + 1)
+        if len(self._data) > self._read_limit:
+            return Unreadable(item.uri, item.name, "too_large", f"more than {self._read_limit} bytes")
+        return self._data
+
+    def open(self, item: SourceObject) -> IO[bytes]:
+        """The input as a seekable stream."""
+        return io.BytesIO(self._data or b"")
+
+
+def _read_up_to(file: IO[bytes] | io.FileIO, limit: int) -> bytes:
+    parts: list[bytes] = []
+    left = limit
+    while left > 0 and (part := file.read(left)):
+        parts.append(part)
+        left -= len(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _uri(path: str) -> str:
+    return str(Path(os.path.abspath(path)))

@@ -1,0 +1,62 @@
+"""The protocol between ingest and the places where bytes are."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO, Protocol
+
+from analyzer.log_key import LogKey, parse_log_key
+
+LOG_SUFFIXES = (".json", ".gz", ".jsonl", ".ndjson", ".zip", ".tar", ".tgz", ".csv", ".log")
+"""Names that promise a log: what cannot be read there is rejected, elsewhere it is skipped."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceObject:
+    """One thing that holds bytes, as it was listed.
+
+    `uri` is its identity in the ledger; `size` (bytes) and `version` (modification time or ETag) tell whether
+    it has changed since it was read. `name` is how the user knows it.
+    """
+
+    uri: str
+    name: str
+    size: int
+    version: str
+    is_named: bool = False
+    """Whether the user named it; then its form may not be doubted on account of its name."""
+
+    @property
+    def is_log_name(self) -> bool:
+        """Whether something that is no log at this place has to be rejected."""
+        return self.is_named or self.name.lower().endswith(LOG_SUFFIXES)
+
+    @property
+    def log_key(self) -> LogKey | None:
+        """Account, region and day, when the key is laid out as CloudTrail does."""
+        return parse_log_key(self.uri)
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Something that was listed but gives no bytes: `reason` is one of `outcome.REMEDIES`."""
+
+    uri: str
+    name: str
+    reason: str
+    detail: str = ""
+
+
+Listed = SourceObject | Unreadable
+
+
+class Source(Protocol):
+    """A place where bytes are."""
+
+    def list(self) -> Iterator[Listed]:
+        """Everything in it, in a stable order."""
+
+    def read(self, item: SourceObject) -> bytes | Unreadable:
+        """All bytes of one object. Called from several threads at once."""
+
+    def open(self, item: SourceObject) -> IO[bytes]:
+        """The bytes of one object as a seekable stream, for archives. Raises OSError."""

@@ -1,0 +1,611 @@
+"""The store: plain Parquet that any reader understands, and one DuckDB file with the ledger and views.
+
+    STORE/sts-regions.duckdb                               ledger (sources, parts, runs) and views
+    STORE/events/service=sts/event_month=2026-10/*.parquet   rows of schema `cloudtrail.EVENTS`
+    STORE/events/service=other/event_month=…/*.parquet
+    STORE/staging/                                         parts of a commit under way
+    STORE/lock
+
+A commit is atomic: parts are written to `staging/`, one DuckDB transaction writes the ledger and names the
+parts, then they are moved to `events/`. What a crash leaves in `staging/` is moved or deleted by the next
+command, according to the ledger. So `events/` never holds a row that the ledger does not know.
+
+Everything that only DuckDB understands is in this module and in `sandbox.py`; `queries/` stays portable.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from analyzer.balance import Balance, FileBalance, RecordBalance
+from analyzer.catalogue import Catalogue
+from analyzer.cloudtrail import EVENTS, STS
+from analyzer.decoding import Outcome, Reading
+from analyzer.errors import QueryError, StoreError
+from analyzer.lock import store_lock
+from analyzer.log_key import LogKey
+from analyzer.queries import Value, bind, compose
+from analyzer.sandbox import ask_ad_hoc, first_line
+from analyzer.version import __version__
+
+DATABASE = "sts-regions.duckdb"
+FORMAT = "1"
+_MEMORY_LIMIT = "1500MB"
+_ROW_GROUP = 256 * 1024
+
+_LEDGER = """
+CREATE TABLE meta (name VARCHAR PRIMARY KEY, value VARCHAR);
+CREATE TABLE runs (
+    run_id BIGINT PRIMARY KEY, started_at TIMESTAMP, finished_at TIMESTAMP, tool_version VARCHAR
+);
+CREATE TABLE sources (
+    source_id BIGINT, run_id BIGINT, uri VARCHAR, archive_uri VARCHAR, size BIGINT, version VARCHAR,
+    sha256 VARCHAR, document_bytes BIGINT, outcome VARCHAR, reason VARCHAR, detail VARCHAR,
+    account_id VARCHAR, region VARCHAR, day DATE, folder VARCHAR, in_trail_folder BOOLEAN,
+    seen BIGINT, kept BIGINT, duplicate BIGINT, skipped BIGINT, rejected BIGINT
+);
+CREATE TABLE source_reasons (source_id BIGINT, kind VARCHAR, reason VARCHAR, records BIGINT);
+CREATE TABLE archives (uri VARCHAR, size BIGINT, version VARCHAR);
+CREATE TABLE parts (path VARCHAR, records BIGINT, bytes BIGINT, first_event TIMESTAMP, last_event TIMESTAMP);
+CREATE VIEW current_sources AS
+    SELECT * FROM sources QUALIFY row_number() OVER (PARTITION BY uri ORDER BY source_id DESC) = 1;
+"""
+
+_SOURCES = pa.schema(
+    [
+        ("source_id", pa.int64()),
+        ("run_id", pa.int64()),
+        ("uri", pa.string()),
+        ("archive_uri", pa.string()),
+        ("size", pa.int64()),
+        ("version", pa.string()),
+        ("sha256", pa.string()),
+        ("document_bytes", pa.int64()),
+        ("outcome", pa.string()),
+        ("reason", pa.string()),
+        ("detail", pa.string()),
+        ("account_id", pa.string()),
+        ("region", pa.string()),
+        ("day", pa.date32()),
+        ("folder", pa.string()),
+        ("in_trail_folder", pa.bool_()),
+        ("seen", pa.int64()),
+        ("kept", pa.int64()),
+        ("duplicate", pa.int64()),
+        ("skipped", pa.int64()),
+        ("rejected", pa.int64()),
+    ]
+)
+_REASONS = pa.schema(
+    [("source_id", pa.int64()), ("kind", pa.string()), ("reason", pa.string()), ("records", pa.int64())]
+)
+_PARTS = pa.schema(
+    [
+        ("path", pa.string()),
+        ("records", pa.int64()),
+        ("bytes", pa.int64()),
+        ("first_event", pa.timestamp("us")),
+        ("last_event", pa.timestamp("us")),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    """One document as it was read: who it is, where it came from and what became of it."""
+
+    uri: str
+    size: int
+    version: str
+    reading: Reading
+    sha256: str = ""
+    document_bytes: int = 0
+    archive_uri: str | None = None
+    key: LogKey | None = None
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one commit writes: documents, and their events with `source_id` = index into `sources`."""
+
+    sources: list[SourceRow] = field(default_factory=list)
+    events: list[pa.Table] = field(default_factory=list)
+    archives: list[tuple[str, int, str]] = field(default_factory=list)
+
+    def add(self, sources: Sequence[SourceRow], events: pa.Table) -> None:
+        """Add a group of documents; `source_id` in `events` is the index into this group."""
+        if len(events):
+            column = events.schema.get_field_index("source_id")
+            shifted = pc.add(events.column(column), len(self.sources))
+            self.events.append(events.set_column(column, EVENTS.field("source_id"), shifted))
+        self.sources.extend(sources)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held by the events."""
+        return sum(table.nbytes for table in self.events)
+
+    def __bool__(self) -> bool:
+        return bool(self.sources or self.archives)
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """Records of a batch that were new and that were in the store already."""
+
+    kept: int
+    duplicate: int
+
+
+@dataclass(frozen=True, slots=True)
+class KnownSource:
+    """What the ledger remembers of a source object."""
+
+    size: int
+    version: str
+    outcome: Outcome
+    reason: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerDay:
+    """A log file's account, region and day, and whether it was read."""
+
+    account_id: str
+    region: str
+    day: date
+    outcome: Outcome
+
+
+def _silent(_: str) -> None:
+    """Nobody is told."""
+
+
+@contextmanager
+def open_store(
+    path: Path, *, write: bool = False, catalogue: Catalogue, on_wait: Callable[[str], None] = _silent
+) -> Iterator["Store"]:
+    """Open a store, for writing or for reading; writing creates it.
+
+    `on_wait` is told who holds the store while this waits. Raises StoreError when the path holds something
+    else, a damaged store, or one of another format.
+    """
+    if write:
+        _prepare(path)
+    elif not (path / DATABASE).is_file():
+        raise StoreError(f"{path}: no store there; make one with 'sts-regions ingest SOURCE --store {path}'")
+    if not write and _has_unfinished_commit(path):
+        with store_lock(path / "lock", write=True, on_wait=on_wait), _connected(path, True) as connection:
+            Store(path, connection, catalogue)._recover()
+    with store_lock(path / "lock", write=write, on_wait=on_wait):
+        if write and not (path / DATABASE).exists():
+            _create(path)
+        with _connected(path, write) as connection:
+            store = Store(path, connection, catalogue)
+            store._check_format()
+            if write:
+                store._recover()
+            store._offer_relations()
+            yield store
+
+
+def _prepare(path: Path) -> None:
+    if path.exists() and not path.is_dir():
+        raise StoreError(f"{path}: is a file; name a directory for the store")
+    if path.is_dir() and not (path / DATABASE).exists():
+        strangers = [entry.name for entry in path.iterdir() if entry.name not in _OWN_NAMES]
+        if strangers:
+            raise StoreError(f"{path}: holds other things ({strangers[0]}); name a new or empty directory")
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for name in ("events", "staging"):
+            (path / name).mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be created ({error.strerror}); choose another place") from None
+
+
+_OWN_NAMES = frozenset({"events", "staging", "lock", DATABASE, f"{DATABASE}.new", f"{DATABASE}.new.wal"})
+
+
+def _create(path: Path) -> None:
+    """Make the ledger aside and move it into place, so that a half-made one is never opened."""
+    new = path / f"{DATABASE}.new"
+    for leftover in (new, path / f"{DATABASE}.new.wal"):
+        leftover.unlink(missing_ok=True)
+    with duckdb.connect(str(new)) as connection:
+        connection.execute(_LEDGER)
+        connection.execute("INSERT INTO meta VALUES ('format', ?)", [FORMAT])
+    new.chmod(0o600)
+    new.rename(path / DATABASE)
+
+
+@contextmanager
+def _connected(path: Path, write: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": _MEMORY_LIMIT,
+        "temp_directory": str(path / "staging" / "spill"),
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+        "preserve_insertion_order": False,
+    }
+    try:
+        connection = duckdb.connect(str(path / DATABASE), read_only=not write, config=config)
+    except duckdb.Error as error:
+        raise StoreError(
+            f"{path / DATABASE}: DuckDB cannot open it ({first_line(error)}); "
+            "if no other program holds it, make a new store from the logs"
+        ) from None
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def _has_unfinished_commit(path: Path) -> bool:
+    try:
+        return any(entry.suffix == ".parquet" for entry in (path / "staging").rglob("*"))
+    except OSError:
+        return False
+
+
+class Store:
+    """An open store. Made by `open_store`."""
+
+    def __init__(self, path: Path, connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
+        self.path = path
+        self._connection = connection
+        self._catalogue = catalogue
+
+    # Writing
+
+    def begin_run(self, now: datetime) -> int:
+        """Note that an ingest begins at `now` (naive UTC); returns the run's number."""
+        (run_id,) = self._row("SELECT coalesce(max(run_id), 0) + 1 FROM runs")
+        self._connection.execute("INSERT INTO runs VALUES (?, ?, NULL, ?)", [run_id, now, __version__])
+        return int(run_id)
+
+    def end_run(self, run_id: int, now: datetime) -> None:
+        """Note that an ingest has ended at `now` (naive UTC)."""
+        self._connection.execute("UPDATE runs SET finished_at = ? WHERE run_id = ?", [now, run_id])
+
+    def commit(self, batch: Batch, run_id: int) -> Committed:
+        """Write a batch, all of it or nothing. Events that the store holds already are counted, not written."""
+        (last,) = self._row("SELECT coalesce(max(source_id), 0) FROM sources")
+        events, kept = self._new_events(batch)
+        if len(events):
+            column = events.schema.get_field_index("source_id")
+            shifted = pc.add(events.column(column), int(last) + 1)
+            events = events.set_column(column, EVENTS.field("source_id"), shifted)
+        parts = self._stage(events, f"{run_id:06d}-{last:09d}")
+        sources, reasons = _ledger_rows(batch, run_id, int(last) + 1, kept)
+        duplicate = sum(sources.column("duplicate").to_pylist())
+        with self._transaction():
+            for name, table in (("sources", sources), ("source_reasons", reasons), ("parts", parts)):
+                if len(table):
+                    self._connection.register("incoming", table)
+                    self._connection.execute(f"INSERT INTO {name} SELECT * FROM incoming")
+                    self._connection.unregister("incoming")
+            for archive in batch.archives:
+                self._connection.execute("INSERT INTO archives VALUES (?, ?, ?)", archive)
+        for path in parts.column("path").to_pylist():
+            self._publish(path)
+        self._offer_relations()
+        return Committed(len(events), duplicate)
+
+    def _new_events(self, batch: Batch) -> tuple[pa.Table, Mapping[int, int]]:
+        """Events whose event_id is neither in the store nor earlier in the batch, and their number by source."""
+        if not batch.events:
+            return EVENTS.empty_table(), {}
+        events = pa.concat_tables(batch.events)
+        event_id = events.column("event_id")
+        stored = self._parts_glob() is not None
+        if stored or pc.count_distinct(event_id).as_py() < len(events):
+            rows = pa.table({"event_id": event_id, "row": pa.arange(0, len(events))})
+            self._connection.register("incoming", rows)
+            unseen = "ANTI JOIN events USING (event_id)" if stored else ""
+            fresh = self._table(f"SELECT min(row) AS row FROM incoming {unseen} GROUP BY event_id ORDER BY row")
+            self._connection.unregister("incoming")
+            if len(fresh) < len(events):
+                events = events.take(fresh.column("row"))
+        counts = pc.value_counts(events.column("source_id"))
+        return events, {entry["values"].as_py(): entry["counts"].as_py() for entry in counts}
+
+    def _stage(self, events: pa.Table, name: str) -> pa.Table:
+        """Write events as Parquet parts to `staging/`, one for each partition; returns the rows of `parts`."""
+        rows: list[dict[str, Any]] = []
+        for folder, table in _partitions(events):
+            path = f"{folder}/{name}.parquet"
+            target = self.path / "staging" / path
+            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _write_parquet(table, target)
+            first, last = pc.min_max(table.column("event_time")).values()
+            rows.append(
+                {
+                    "path": path,
+                    "records": len(table),
+                    "bytes": target.stat().st_size,
+                    "first_event": first.as_py(),
+                    "last_event": last.as_py(),
+                }
+            )
+        return pa.Table.from_pylist(rows, _PARTS)
+
+    def _publish(self, path: str) -> None:
+        final = self.path / "events" / path
+        for folder in (final.parent.parent, final.parent):
+            folder.mkdir(mode=0o700, exist_ok=True)
+        (self.path / "staging" / path).rename(final)
+        _sync(final.parent)
+
+    def _recover(self) -> None:
+        """Finish or undo what a crash left: staged parts that the ledger names are moved, others deleted."""
+        staging = self.path / "staging"
+        known = {path for (path,) in self._connection.execute("SELECT path FROM parts").fetchall()}
+        for staged in sorted(staging.rglob("*.parquet")):
+            path = staged.relative_to(staging).as_posix()
+            if path in known:
+                self._publish(path)
+            else:
+                staged.unlink()
+        for leftover in staging.iterdir():
+            shutil.rmtree(leftover, ignore_errors=True)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.begin()
+        try:
+            yield
+        except BaseException:
+            self._connection.rollback()
+            raise
+        self._connection.commit()
+
+    # Reading
+
+    def _check_format(self) -> None:
+        try:
+            (found,) = self._row("SELECT value FROM meta WHERE name = 'format'")
+        except (duckdb.Error, IndexError):
+            raise StoreError(f"{self.path / DATABASE}: is no store of sts-regions; name another one") from None
+        if found != FORMAT:
+            raise StoreError(
+                f"{self.path}: has store format {found}, this version reads {FORMAT}; "
+                "use the version that wrote it, or make a new store from the logs"
+            )
+
+    def _parts_glob(self) -> str | None:
+        (count,) = self._row("SELECT count(*) FROM parts")
+        return str(self.path / "events" / "*" / "*" / "*.parquet") if count else None
+
+    def events_relation(self) -> str:
+        """SQL of the relation `events`: all stored events with their partition columns."""
+        glob = self._parts_glob()
+        if glob is None:
+            columns = ", ".join(
+                f"CAST(NULL AS {_sql_type(f.type)}) AS {f.name}"
+                for f in [*EVENTS, pa.field("service", pa.string()), pa.field("event_month", pa.string())]
+            )
+            return f"SELECT {columns} WHERE FALSE"
+        quoted = glob.replace("'", "''")
+        return (
+            f"SELECT * FROM read_parquet('{quoted}', hive_partitioning = true, "
+            "hive_types = {'service': VARCHAR, 'event_month': VARCHAR})"
+        )
+
+    def _offer_relations(self) -> None:
+        """Let this connection see the relation `events` wherever the store lies now."""
+        self._connection.execute(f"CREATE OR REPLACE TEMP VIEW events AS {self.events_relation()}")
+
+    def offer_views(self) -> None:
+        """Write the analysts' views into the DuckDB file, for the place where the store lies now."""
+        everything = {"since": "TIMESTAMP '0001-01-01'", "until": "TIMESTAMP '9999-12-31'"}
+        views = {"events": self.events_relation()}
+        for name in ("classify", "usage", "errors", "unknown_operations"):
+            sql = compose(name, self._catalogue)
+            for parameter, value in everything.items():
+                sql = sql.replace(f"${parameter}", value)
+            views[name] = sql
+        with self._transaction():
+            for name, sql in views.items():
+                self._connection.execute(f"CREATE OR REPLACE VIEW main.{name} AS {sql}")
+        self._offer_relations()
+
+    def ask(self, name: str, values: Mapping[str, Value]) -> pa.Table:
+        """The answer to a named query. Raises QueryError when a parameter is missing or the query fails."""
+        sql = compose(name, self._catalogue)
+        try:
+            return self._table(sql, bind(sql, values))
+        except duckdb.Error as error:
+            raise QueryError(f"query {name} failed: {first_line(error)}") from None
+
+    def ask_ad_hoc(self, sql: str) -> pa.Table:
+        """The answer to one SELECT of a person, who sees this store only. Ends the store's other uses."""
+        return ask_ad_hoc(self._connection, self.path / "events", sql)
+
+    def known_sources(self) -> dict[str, KnownSource]:
+        """What the ledger remembers, by URI."""
+        rows = self._connection.execute(
+            "SELECT uri, size, version, outcome, reason, sha256 FROM current_sources"
+        ).fetchall()
+        return {
+            uri: KnownSource(size, version, Outcome(outcome), reason, sha)
+            for uri, size, version, outcome, reason, sha in rows
+        }
+
+    def known_archives(self) -> dict[tuple[str, int, str], list[tuple[str, Outcome, str]]]:
+        """Members (URI, outcome, reason) of the archives that were read to their end, by URI, size, version."""
+        rows = self._connection.execute(
+            "SELECT DISTINCT a.uri, a.size, a.version, s.uri, s.outcome, s.reason FROM archives AS a "
+            "LEFT JOIN current_sources AS s ON s.archive_uri = a.uri ORDER BY ALL"
+        ).fetchall()
+        members: dict[tuple[str, int, str], list[tuple[str, Outcome, str]]] = {}
+        for uri, size, version, member, outcome, reason in rows:
+            listed = members.setdefault((uri, size, version), [])
+            if member is not None:
+                listed.append((member, Outcome(outcome), reason))
+        return members
+
+    def log_days(self) -> list[LedgerDay]:
+        """Account, region, day and outcome of every log file that carries them in its key."""
+        rows = self._connection.execute(
+            "SELECT DISTINCT account_id, region, day, outcome FROM current_sources "
+            "WHERE folder = 'CloudTrail' ORDER BY ALL"
+        ).fetchall()
+        return [LedgerDay(account, region, day, Outcome(outcome)) for account, region, day, outcome in rows]
+
+    def folder_accounts(self) -> set[str]:
+        """Accounts that have a trail folder (log files, digests or others)."""
+        rows = self._connection.execute(
+            "SELECT DISTINCT account_id FROM current_sources WHERE in_trail_folder"
+        ).fetchall()
+        return {account for (account,) in rows}
+
+    def source_of(self, event_id: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """The stored row of an event and the ledger's row of the document it came from; None if unknown."""
+        events = self._table("SELECT * FROM events WHERE event_id = $event_id", {"event_id": event_id}).to_pylist()
+        if not events:
+            return None
+        source_id = events[0]["source_id"]
+        sources = self._table("SELECT * FROM sources WHERE source_id = $source_id", {"source_id": source_id})
+        return events[0], sources.to_pylist()[0]
+
+    def balance(self) -> Balance:
+        """Everything the store has ever been given: files as they stand, records over all readings."""
+        files = dict(
+            self._connection.execute("SELECT outcome, count(*) FROM current_sources GROUP BY ALL").fetchall()
+        )
+        seen, kept, duplicate, skipped, rejected = self._row(
+            "SELECT coalesce(sum(COLUMNS(['seen', 'kept', 'duplicate', 'skipped', 'rejected'])), 0) FROM sources"
+        )
+        balance = Balance(
+            FileBalance(
+                seen=sum(files.values()),
+                ingested=files.get("ingested", 0),
+                skipped=files.get("skipped", 0),
+                rejected=files.get("rejected", 0),
+            ),
+            RecordBalance(int(seen), int(kept), int(duplicate), int(skipped), int(rejected)),
+            self._file_reasons(Outcome.SKIPPED),
+            self._file_reasons(Outcome.REJECTED),
+            self._record_reasons("skipped"),
+            self._record_reasons("rejected"),
+        )
+        balance.check()
+        return balance
+
+    def _file_reasons(self, outcome: Outcome) -> dict[str, int]:
+        return dict(
+            self._connection.execute(
+                "SELECT reason, count(*) FROM current_sources WHERE outcome = ? GROUP BY reason ORDER BY reason",
+                [outcome.value],
+            ).fetchall()
+        )
+
+    def _record_reasons(self, kind: str) -> dict[str, int]:
+        rows = self._connection.execute(
+            "SELECT reason, sum(records) FROM source_reasons WHERE kind = ? GROUP BY reason ORDER BY reason",
+            [kind],
+        ).fetchall()
+        return {reason: int(records) for reason, records in rows}
+
+    def _table(self, sql: str, values: Mapping[str, Value] | None = None) -> pa.Table:
+        return self._connection.sql(sql, params=dict(values or {})).to_arrow_table()
+
+    def _row(self, sql: str) -> tuple[Any, ...]:
+        rows: list[tuple[Any, ...]] = self._connection.execute(sql).fetchall()
+        return rows[0]
+
+
+def _ledger_rows(batch: Batch, run_id: int, first_id: int, kept: Mapping[int, int]) -> tuple[pa.Table, pa.Table]:
+    sources: list[dict[str, Any]] = []
+    reasons: list[dict[str, Any]] = []
+    for index, row in enumerate(batch.sources):
+        reading = row.reading
+        source_id = first_id + index
+        kept_here = kept.get(index, 0)
+        sources.append(
+            {
+                "source_id": source_id,
+                "run_id": run_id,
+                "uri": row.uri,
+                "archive_uri": row.archive_uri,
+                "size": row.size,
+                "version": row.version,
+                "sha256": row.sha256,
+                "document_bytes": row.document_bytes,
+                "outcome": reading.outcome.value,
+                "reason": reading.reason,
+                "detail": reading.detail,
+                "account_id": row.key.account_id if row.key else None,
+                "region": row.key.region if row.key else None,
+                "day": row.key.day if row.key else None,
+                "folder": row.key.folder if row.key else None,
+                "in_trail_folder": row.key is not None and row.key.in_trail_folder,
+                "seen": reading.seen,
+                "kept": kept_here,
+                "duplicate": reading.usable - kept_here,
+                "skipped": reading.skipped.total(),
+                "rejected": reading.rejected.total(),
+            }
+        )
+        counters = (("skipped", reading.skipped), ("rejected", reading.rejected), ("note", reading.notes))
+        for kind, counter in counters:
+            for reason, records in counter.items():
+                reasons.append({"source_id": source_id, "kind": kind, "reason": reason, "records": records})
+    return pa.Table.from_pylist(sources, _SOURCES), pa.Table.from_pylist(reasons, _REASONS)
+
+
+def _partitions(events: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+    """Hive folder and rows of each (service, month)."""
+    if not len(events):
+        return
+    is_sts = pc.equal(events.column("event_source"), STS)
+    for service, mask in (("sts", is_sts), ("other", pc.invert(is_sts))):
+        rows = events if pc.all(mask).as_py() else events.filter(mask)
+        if not len(rows):
+            continue
+        time = rows.column("event_time")
+        months = pc.add(pc.multiply(pc.year(time), 100), pc.month(time))
+        for month in sorted(pc.unique(months).to_pylist()):
+            in_month = rows.filter(pc.equal(months, month))
+            yield f"service={service}/event_month={month // 100:04d}-{month % 100:02d}", in_month
+
+
+def _write_parquet(table: pa.Table, path: Path) -> None:
+    """Write and sync one part. Identifiers are not worth a dictionary, everything else repeats."""
+    unique = {"event_id", "shared_event_id"}
+    pq.write_table(
+        table,
+        path,
+        compression="zstd",
+        compression_level=1,
+        use_dictionary=[name for name in table.column_names if name not in unique],
+        write_statistics=["event_time", "event_source", "recipient_account_id", "aws_region"],
+        row_group_size=_ROW_GROUP,
+    )
+    path.chmod(0o600)
+    _sync(path)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _sql_type(arrow_type: pa.DataType) -> str:
+    names = {"timestamp[us]": "TIMESTAMP", "bool": "BOOLEAN", "int8": "TINYINT", "int64": "BIGINT"}
+    return names.get(str(arrow_type), "VARCHAR")

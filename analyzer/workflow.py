@@ -1,0 +1,93 @@
+"""The product as a library: logs in, report out."""
+
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from analyzer.catalogue import Catalogue
+from analyzer.ingest import Ingested, IngestOptions, ingest
+from analyzer.narration import Narrator, Silence
+from analyzer.report import Question, Report, build_report
+from analyzer.sources import LocalSource, Source, StandardInput
+from analyzer.store import Store, open_store
+
+STANDARD_INPUT = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Where logs come from and where they are kept; without a store they are kept for the session only."""
+
+    sources: Sequence[Source] = ()
+    store: Path | None = None
+    options: IngestOptions = field(default_factory=IngestOptions)
+    narrator: Narrator = field(default_factory=Silence)
+    catalogue: Catalogue = field(default_factory=Catalogue)
+
+    @contextmanager
+    def opened(self) -> Iterator[tuple[Store, Ingested | None]]:
+        """The store, open for reading, and what ingest did if there were sources."""
+        if self.store is not None:
+            yield from self._opened_at(self.store)
+        else:
+            with tempfile.TemporaryDirectory(prefix="sts-regions-") as folder:
+                yield from self._opened_at(Path(folder) / "store")
+
+    def _opened_at(self, path: Path) -> Iterator[tuple[Store, Ingested | None]]:
+        ingested = self.ingest(path) if self.sources else None
+        with open_store(path, catalogue=self.catalogue, on_wait=self.narrator.waiting) as store:
+            yield store, ingested
+
+    def ingest(self, path: Path) -> Ingested:
+        """Bring what is new in the sources into the store at `path`."""
+        now = datetime.now(UTC).replace(tzinfo=None)
+        with open_store(path, write=True, catalogue=self.catalogue, on_wait=self.narrator.waiting) as store:
+            return ingest(store, self.sources, now, self.options, self.narrator)
+
+    def report(self, question: Question) -> tuple[Report, Ingested | None]:
+        """Answer a question; the balance is that of this run, or the store's when nothing was ingested."""
+        with self.opened() as (store, ingested):
+            balance = ingested.balance if ingested else None
+            return build_report(store, self.catalogue, question, balance), ingested
+
+
+def local_sources(paths: Sequence[str], document_limit: int) -> list[Source]:
+    """Sources for files, directories and `-` (standard input). `document_limit`: bytes read at once."""
+    return [
+        StandardInput(sys.stdin.buffer, document_limit)
+        if path == STANDARD_INPUT
+        else LocalSource(path, document_limit)
+        for path in paths
+    ]
+
+
+def analyze(
+    *paths: str | Path,
+    question: Question | None = None,
+    store: str | Path | None = None,
+    options: IngestOptions | None = None,
+) -> Report:
+    """Read CloudTrail logs and answer, in one go.
+
+    Args:
+        paths: files and directories in any of the known shapes.
+        question: window, policy and filters; by default everything there is.
+        store: directory to keep the events in, so that the next run reads only what is new.
+        options: limits and threads.
+
+    Raises:
+        StoreError: the store cannot be used.
+        BalanceError: what was read does not add up.
+    """
+    options = options or IngestOptions()
+    session = Session(
+        sources=local_sources([str(path) for path in paths], options.document_limit),
+        store=Path(store) if store else None,
+        options=options,
+    )
+    report, _ = session.report(question or Question())
+    return report
