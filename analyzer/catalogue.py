@@ -11,7 +11,7 @@ import csv
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any
 
@@ -80,17 +80,21 @@ class DnsSuffix:
     region_pattern: str
 
 
+@cache
+def _botocore() -> Loader:
+    """botocore's own data files, read once; those that a user may have put beside them are left out."""
+    loader = Loader(include_default_search_paths=False)
+    loader.search_paths.append(loader.BUILTIN_DATA_PATH)
+    return loader
+
+
 class Catalogue:
     """Regions, suffixes and operations of the installed botocore, joined with our flag table."""
-
-    def __init__(self) -> None:
-        self._loader = Loader(include_default_search_paths=False)
-        self._loader.search_paths.append(self._loader.BUILTIN_DATA_PATH)
 
     @cached_property
     def operations(self) -> tuple[Operation, ...]:
         """All STS operations by name."""
-        model = self._loader.load_service_model("sts", "service-2")
+        model = _botocore().load_service_model("sts", "service-2")
         return tuple(
             Operation(name, any(e["shape"] == "RegionDisabledException" for e in operation.get("errors", ())))
             for name, operation in sorted(model["operations"].items())
@@ -154,7 +158,7 @@ class Catalogue:
 
     @cached_property
     def _partitions(self) -> list[dict[str, Any]]:
-        partitions: list[dict[str, Any]] = self._loader.load_data("partitions")["partitions"]
+        partitions: list[dict[str, Any]] = _botocore().load_data("partitions")["partitions"]
         return partitions
 
     def _partition(self, name: str) -> dict[str, Any]:
@@ -164,7 +168,7 @@ class Catalogue:
     def _sts_fips_hosts(self) -> dict[str, str]:
         """Hosts of the FIPS endpoints that STS really has, by region."""
         hosts = {}
-        for partition in self._loader.load_data("endpoints")["partitions"]:
+        for partition in _botocore().load_data("endpoints")["partitions"]:
             for code, endpoint in partition["services"].get("sts", {}).get("endpoints", {}).items():
                 for variant in endpoint.get("variants", ()):
                     if variant["tags"] == ["fips"] and "hostname" in variant:

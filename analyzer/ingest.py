@@ -17,8 +17,9 @@ import pyarrow as pa
 from analyzer.balance import Balance, FileBalance, RecordBalance
 from analyzer.cloudtrail import EVENTS
 from analyzer.decoding import Document, Outcome, Reading, decode_documents, rejected
+from analyzer.decoding.compression import is_archive
 from analyzer.narration import Narrator, Silence
-from analyzer.sources import Source, SourceObject, Unreadable, is_archive, read_archive
+from analyzer.sources import Source, SourceObject, Unreadable, read_archive
 from analyzer.store import Batch, SourceRow, Store
 
 DOCUMENT_LIMIT = 512 * 1024 * 1024
@@ -26,6 +27,7 @@ DOCUMENT_LIMIT = 512 * 1024 * 1024
 
 _GROUP_FILES = 16
 _GROUP_BYTES = 1024 * 1024
+_BYTES_AHEAD = 32 * 1024 * 1024
 _ARCHIVE_HEAD = 65536
 
 RETRIED = frozenset({"missing", "unreadable", "not_a_file", "symlink_loop", "changed_while_read", "too_large"})
@@ -247,13 +249,19 @@ class _Run:
     def _in_order(
         self, workers: ThreadPoolExecutor, groups: Iterator[_Group]
     ) -> Iterator[tuple[_Group, _Decoded]]:
-        """Decode groups in parallel, a few ahead, and give them back in their order."""
-        ahead = self._options.threads * 3
+        """Decode groups in parallel, some way ahead, and give them back in their order.
+
+        So far ahead that the workers have work while a batch is committed, and no farther than a bound in
+        bytes: groups are small, but one document may be large.
+        """
         running: deque[tuple[_Group, Future[_Decoded]]] = deque()
+        size = 0
         for group in groups:
             running.append((group, workers.submit(_decode, group, self._options.document_limit)))
-            if len(running) > ahead:
+            size += group.size
+            while len(running) > self._options.threads and size > _BYTES_AHEAD:
                 first, future = running.popleft()
+                size -= first.size
                 yield first, future.result()
         while running:
             first, future = running.popleft()
@@ -312,36 +320,30 @@ def _decode(group: _Group, limit: int) -> _Decoded:
     contents: Sequence[bytes | Unreadable] = group.contents or [
         _content(group.source, item, limit) for item in group.objects
     ]
-    documents: list[Document] = []
-    decodable: list[int] = []
+    unreadable = [
+        (item, rejected(content.reason, content.detail))
+        for item, content in zip(group.objects, contents, strict=True)
+        if isinstance(content, Unreadable)
+    ]
+    readable = [
+        (item, Document(content, item.is_log_name, item.log_key))
+        for item, content in zip(group.objects, contents, strict=True)
+        if not isinstance(content, Unreadable)
+    ]
+    decoded = decode_documents([document for _, document in readable], limit)
     archives: list[SourceObject] = []
-    readings: dict[int, Reading] = {}
-    for index, (item, content) in enumerate(zip(group.objects, contents, strict=True)):
-        if isinstance(content, Unreadable):
-            readings[index] = rejected(content.reason, content.detail)
-        elif group.archive_uri is None and is_archive(content):
-            archives.append(item)
-        else:
-            documents.append(Document(content, item.is_log_name, item.log_key))
-            decodable.append(index)
-    decoded = decode_documents(documents, limit)
-    rows: list[SourceRow] = []
-    names: list[str] = []
-    for position, index in enumerate(decodable):
-        item = group.objects[index]
-        rows.append(
-            _source_row(
-                item,
-                decoded.readings[position],
-                group.archive_uri,
-                decoded.sha256[position],
-                decoded.sizes[position],
-            )
-        )
-        names.append(item.name)
-    for index, reading in readings.items():
-        rows.append(_source_row(group.objects[index], reading, group.archive_uri))
-        names.append(group.objects[index].name)
+    if group.archive_uri is None and any(r.reason == "nested_archive" for r in decoded.readings):
+        are_archives = [reading.reason == "nested_archive" for reading in decoded.readings]
+        archives = [item for (item, _), is_one in zip(readable, are_archives, strict=True) if is_one]
+        readable = [entry for entry, is_one in zip(readable, are_archives, strict=True) if not is_one]
+        decoded = decode_documents([document for _, document in readable], limit)
+    accounts = zip(readable, decoded.readings, decoded.sha256, decoded.sizes, strict=True)
+    rows = [
+        _source_row(item, reading, group.archive_uri, sha256, size)
+        for (item, _), reading, sha256, size in accounts
+    ]
+    rows += [_source_row(item, reading, group.archive_uri) for item, reading in unreadable]
+    names = [item.name for item, _ in readable] + [item.name for item, _ in unreadable]
     return _Decoded(rows, names, decoded.events, archives, group.size)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from analyzer.cloudtrail import TOKEN_PREFIXES
 from analyzer.decoding import Reading
-from analyzer.decoding.compression import GZIP_MAGIC, gunzip
+from analyzer.decoding.compression import uncompressed
 from analyzer.decoding.lenient import raw_records
 from analyzer.decoding.shapes import Json
 
@@ -29,7 +29,7 @@ def find_raw_record(event_id: str, source: Mapping[str, Any], read: ReadContent,
     data = read(source)
     if data is None:
         return None
-    content: bytes | Reading = gunzip(data, limit) if data.startswith(GZIP_MAGIC) else data
+    content = uncompressed(data, limit)
     if isinstance(content, Reading):
         return None
     for found_id, record in raw_records(content, limit):

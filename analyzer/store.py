@@ -121,6 +121,8 @@ class Batch:
     sources: list[SourceRow] = field(default_factory=list)
     events: list[pa.Table] = field(default_factory=list)
     archives: list[tuple[str, int, str]] = field(default_factory=list)
+    nbytes: int = 0
+    """Memory held by the events."""
 
     def add(self, sources: Sequence[SourceRow], events: pa.Table) -> None:
         """Add a group of documents; `source_id` in `events` is the index into this group."""
@@ -128,12 +130,8 @@ class Batch:
             column = events.schema.get_field_index("source_id")
             shifted = pc.add(events.column(column), len(self.sources))
             self.events.append(events.set_column(column, EVENTS.field("source_id"), shifted))
+            self.nbytes += events.nbytes
         self.sources.extend(sources)
-
-    @property
-    def nbytes(self) -> int:
-        """Memory held by the events."""
-        return sum(table.nbytes for table in self.events)
 
     def __bool__(self) -> bool:
         return bool(self.sources or self.archives)
@@ -577,8 +575,9 @@ def _partitions(events: pa.Table) -> Iterator[tuple[str, pa.Table]]:
             continue
         time = rows.column("event_time")
         months = pc.add(pc.multiply(pc.year(time), 100), pc.month(time))
-        for month in sorted(pc.unique(months).to_pylist()):
-            in_month = rows.filter(pc.equal(months, month))
+        distinct = sorted(pc.unique(months).to_pylist())
+        for month in distinct:
+            in_month = rows if len(distinct) == 1 else rows.filter(pc.equal(months, month))
             yield f"service={service}/event_month={month // 100:04d}-{month % 100:02d}", in_month
 
 

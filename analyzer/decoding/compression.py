@@ -5,6 +5,8 @@ from isal import igzip_lib, isal_zlib
 from analyzer.decoding.outcome import Reading, rejected
 
 GZIP_MAGIC = b"\x1f\x8b"
+ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
+_TAR_MAGIC, _TAR_MAGIC_AT = b"ustar", 257
 GZIP_DAMAGE: tuple[type[Exception], ...] = (igzip_lib.IsalError, isal_zlib.error)  # type: ignore[assignment]
 _GZIP_WINDOW = 31  # zlib's way of asking for a gzip header and trailer
 
@@ -32,10 +34,34 @@ def gunzip(data: bytes, limit: int) -> bytes | Reading:
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def gunzip_head(data: bytes, length: int = 512) -> bytes:
+def uncompressed(data: bytes, limit: int) -> bytes | Reading:
+    """The document that bytes hold, at most `limit` bytes; a Reading says why there is none.
+
+    An archive is no document: `nested_archive`, for it can only be met where a document is expected.
+    """
+    if data.startswith(ZIP_MAGIC) or is_tar(data):
+        return rejected("nested_archive")
+    if not data.startswith(GZIP_MAGIC):
+        return data
+    content = gunzip(data, limit)
+    head = _head(data) if isinstance(content, Reading) and content.reason == "too_large" else content
+    return rejected("nested_archive") if isinstance(head, bytes) and is_tar(head) else content
+
+
+def is_archive(head: bytes) -> bool:
+    """Whether a file that begins with these bytes (64 KiB are enough) is a zip, tar or gzipped tar archive."""
+    return head.startswith(ZIP_MAGIC) or is_tar(_head(head) if head.startswith(GZIP_MAGIC) else head)
+
+
+def is_tar(head: bytes) -> bool:
+    """Whether bytes are the beginning of a tar archive."""
+    return head[_TAR_MAGIC_AT : _TAR_MAGIC_AT + len(_TAR_MAGIC)] == _TAR_MAGIC
+
+
+def _head(data: bytes) -> bytes:
     """The first bytes of what a gzip file holds, or nothing when it is damaged."""
     try:
-        head: bytes = isal_zlib.decompressobj(wbits=_GZIP_WINDOW).decompress(data, length)
+        head: bytes = isal_zlib.decompressobj(wbits=_GZIP_WINDOW).decompress(data[:65536], 512)
     except GZIP_DAMAGE:
         return b""
     return head

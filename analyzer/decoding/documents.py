@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from analyzer.cloudtrail import EVENTS
-from analyzer.decoding.compression import GZIP_MAGIC, gunzip
+from analyzer.decoding.compression import uncompressed
 from analyzer.decoding.events import to_events
 from analyzer.decoding.lenient import LenientDocument, read_document
 from analyzer.decoding.outcome import Outcome, Reading, settle_whole_file
@@ -57,7 +57,7 @@ class _Parsed:
 
 def decode_documents(documents: Sequence[Document], limit: int) -> Decoded:
     """Decode a group of documents; `limit` is the ceiling in bytes for one document when decompressed."""
-    contents = [_uncompressed(document.data, limit) for document in documents]
+    contents = [uncompressed(document.data, limit) for document in documents]
     readings: list[Reading] = [
         content if isinstance(content, Reading) else Reading(Outcome.INGESTED) for content in contents
     ]
@@ -85,12 +85,6 @@ def decode_documents(documents: Sequence[Document], limit: int) -> Decoded:
             settle_whole_file(reading)
     sizes = [len(c) if isinstance(c, bytes) else 0 for c in contents]
     return Decoded(readings, sha256, sizes, events)
-
-
-def _uncompressed(data: bytes, limit: int) -> bytes | Reading:
-    if data.startswith(GZIP_MAGIC):
-        return gunzip(data, limit)
-    return data
 
 
 def _parse_fast(indexes: list[int], contents: dict[int, bytes], parts: list[_Parsed]) -> list[int]:

@@ -10,7 +10,7 @@ Cell = str | int | float | bool | None | date | datetime
 _FORMULA_STARTS = "=+-@\uff1d\uff0b\uff0d\uff20"
 _MARKDOWN = str.maketrans(
     {
-        **{mark: f"\\{mark}" for mark in "\\`*_{}[]()#!|~"},
+        **{mark: f"\\{mark}" for mark in "\\`*_[]#|~"},
         "<": "&lt;",
         ">": "&gt;",
         "&": "&amp;",

@@ -1,6 +1,6 @@
 """Where bytes are: local files and archives, standard input, and memory."""
 
-from analyzer.sources.archive import is_archive, read_archive
+from analyzer.sources.archive import read_archive
 from analyzer.sources.local import LocalSource, StandardInput
 from analyzer.sources.memory import MemorySource
 from analyzer.sources.source import Listed, Source, SourceObject, Unreadable
@@ -13,6 +13,5 @@ __all__ = [
     "SourceObject",
     "StandardInput",
     "Unreadable",
-    "is_archive",
     "read_archive",
 ]

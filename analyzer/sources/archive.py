@@ -1,6 +1,5 @@
 """Zip and tar archives: told by their content, read member by member, nothing ever unpacked to disk."""
 
-import io
 import tarfile
 import zipfile
 import zlib
@@ -9,29 +8,14 @@ from typing import IO, cast
 
 from isal import igzip
 
-from analyzer.decoding.compression import GZIP_DAMAGE, GZIP_MAGIC, gunzip_head
+from analyzer.decoding.compression import GZIP_DAMAGE, GZIP_MAGIC, ZIP_MAGIC
 from analyzer.sources.source import SourceObject, Unreadable
 
-_ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
-_TAR_MAGIC, _TAR_MAGIC_AT = b"ustar", 257
 MEMBER_MARK = "!/"
 """Between an archive's URI and the name of a member."""
 
 _BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError)
 _DAMAGE: tuple[type[Exception], ...] = (*_BROKEN, *GZIP_DAMAGE)
-
-
-def is_archive(data: bytes) -> bool:
-    """Whether bytes are those of a zip, tar or gzipped tar archive."""
-    return data.startswith(_ZIP_MAGIC) or _is_tar(data) or (data.startswith(GZIP_MAGIC) and _is_tar_gz(data))
-
-
-def _is_tar(head: bytes) -> bool:
-    return head[_TAR_MAGIC_AT : _TAR_MAGIC_AT + len(_TAR_MAGIC)] == _TAR_MAGIC
-
-
-def _is_tar_gz(data: bytes) -> bool:
-    return _is_tar(gunzip_head(data[:65536]))
 
 
 def read_archive(
@@ -45,7 +29,7 @@ def read_archive(
     head = stream.read(512)
     stream.seek(0)
     try:
-        if head.startswith(_ZIP_MAGIC):
+        if head.startswith(ZIP_MAGIC):
             yield from _read_zip(archive, stream, limit)
         elif head.startswith(GZIP_MAGIC):
             plain = igzip.IGzipFile(fileobj=stream, mode="rb")  # type: ignore[no-untyped-call]
@@ -106,8 +90,6 @@ def _member(archive: SourceObject, name: str, size: int) -> SourceObject:
 def _checked(member: SourceObject, data: bytes, limit: int) -> tuple[SourceObject, bytes] | Unreadable:
     if len(data) > limit:
         return Unreadable(member.uri, member.name, "too_large", f"more than {limit} bytes")
-    if is_archive(data):
-        return Unreadable(member.uri, member.name, "nested_archive")
     return member, data
 
 
@@ -117,8 +99,3 @@ def read_member(archive: SourceObject, stream: IO[bytes], uri: str, limit: int) 
         if not isinstance(entry, Unreadable) and entry[0].uri == uri:
             return entry[1]
     return None
-
-
-def in_memory(data: bytes) -> IO[bytes]:
-    """An archive that was read whole, as the stream that `read_archive` takes."""
-    return io.BytesIO(data)

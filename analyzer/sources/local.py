@@ -9,6 +9,8 @@ from typing import IO
 
 from analyzer.sources.source import Listed, SourceObject, Unreadable
 
+_CHUNK = 64 * 1024
+
 
 class LocalSource:
     """A file, or all files below a directory in the order of their paths; links are followed, loops are not."""
@@ -68,16 +70,14 @@ class LocalSource:
         """All bytes of a file; one that changes meanwhile is not taken."""
         try:
             with open(item.name, "rb", buffering=0) as file:
-                before = os.fstat(file.fileno())
-                data = _read_up_to(file, self._read_limit + 1)
-                after = os.fstat(file.fileno())
+                data = _read_up_to(file, self._read_limit + 1, item.size + 1)
+                status = os.fstat(file.fileno())
         except OSError as error:
             return Unreadable(item.uri, item.name, "unreadable", error.strerror or str(error))
         if len(data) > self._read_limit:
             return Unreadable(item.uri, item.name, "too_large", f"more than {self._read_limit} bytes")
-        is_stream = stat.S_ISFIFO(before.st_mode)
-        stamps = {(s.st_size, s.st_mtime_ns) for s in (before, after)} | {(item.size, int(item.version))}
-        if not is_stream and (len(stamps) > 1 or len(data) != before.st_size):
+        is_as_listed = (status.st_size, str(status.st_mtime_ns)) == (item.size, item.version)
+        if not stat.S_ISFIFO(status.st_mode) and not (is_as_listed and len(data) == item.size):
             return Unreadable(item.uri, item.name, "changed_while_read", "it grew or was written meanwhile")
         return data
 
@@ -101,7 +101,7 @@ class StandardInput:
     def read(self, item: SourceObject) -> bytes | Unreadable:
         """Everything up to the end of the input."""
         if self._data is None:
-            self._data = _read_up_to(self._stream, self._read_limit + 1)
+            self._data = _read_up_to(self._stream, self._read_limit + 1, _CHUNK)
         if len(self._data) > self._read_limit:
             return Unreadable(item.uri, item.name, "too_large", f"more than {self._read_limit} bytes")
         return self._data
@@ -111,10 +111,11 @@ class StandardInput:
         return io.BytesIO(self._data or b"")
 
 
-def _read_up_to(file: IO[bytes] | io.FileIO, limit: int) -> bytes:
+def _read_up_to(file: IO[bytes] | io.FileIO, limit: int, expected: int) -> bytes:
+    """Everything up to the end or the limit. `expected` bytes are asked for first: a buffer has that size."""
     parts: list[bytes] = []
     left = limit
-    while left > 0 and (part := file.read(left)):
+    while left > 0 and (part := file.read(min(left, max(expected, _CHUNK)))):
         parts.append(part)
         left -= len(part)
     return parts[0] if len(parts) == 1 else b"".join(parts)
