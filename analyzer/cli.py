@@ -187,7 +187,9 @@ def query(
     if name_or_sql is None:
         _write(names_answer(), output, out)
         return ExitCode.OK
-    is_name = re.fullmatch(r"\w+", name_or_sql) is not None
+    is_name = re.fullmatch(r"\w+", _as_text(name_or_sql)) is not None
+    if not is_name and (param or since or until):
+        raise UsageError("--param, --since and --until are for named queries; write the values into your SELECT")
     if show_sql:
         print(compose(name_or_sql, Catalogue()) if is_name else name_or_sql)
         return ExitCode.OK
@@ -217,7 +219,7 @@ def show(
 
     session = _session(sources or [], store)
     with session.opened() as (opened, _):
-        found = opened.source_of(event_id)
+        found = opened.source_of(_as_text(event_id))
         if found is None:
             raise UsageError(f"no event {event_id} is in the store; 'sts-regions query' can search for it")
         event, source = found
@@ -301,6 +303,13 @@ def _question(
     )
 
 
+def _as_text(argument: str) -> str:
+    """The argument, if its bytes are text at all."""
+    if not argument.isascii() and argument.encode("utf-8", "replace").decode() != argument:
+        raise UsageError("an argument is not UTF-8; check the quoting")
+    return argument
+
+
 def _day(text: str | None, option: str) -> date | None:
     from analyzer.window import parse_day
 
@@ -325,6 +334,8 @@ def _values(
     from analyzer.report import window_of, window_values
 
     parameters = parameters_of(name)
+    if (since or until) and "since" not in parameters:
+        raise UsageError(f"query {name} has no window; leave out --since and --until")
     values = window_values(window_of(store, _day(since, "--since"), _day(until, "--until")))
     for pair in given or ():
         key, separator, text = pair.partition("=")

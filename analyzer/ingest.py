@@ -122,7 +122,7 @@ class _Tally:
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """What one run did. `has_rejections`: some input was rejected or mended, now or when it was read before."""
+    """What one run did. `has_rejections`: it met rejected files, or rejected or mended records while reading."""
 
     balance: Balance
     has_rejections: bool
@@ -170,7 +170,7 @@ class _Run:
                 self._read(groups)
                 self._commit()
                 self._store.end_run(self._run_id, now)
-                self._store.offer_views()
+            self._store.offer_views()
         finally:
             self._narrator.finish()
         balance = self._tally.balance()
@@ -203,6 +203,8 @@ class _Run:
         """Whether the ledger knows this very object; if so it is counted and its content not read again."""
         members = self._known_archives.get((item.uri, item.size, item.version))
         if members is not None and item.version:
+            if any(outcome is Outcome.REJECTED and reason in RETRIED for _, outcome, reason in members):
+                return False
             for uri, outcome, reason in members:
                 self._count_settled(uri, outcome, reason)
             return True
@@ -222,29 +224,37 @@ class _Run:
         if outcome is Outcome.REJECTED:
             self._narrator.finding(name, rejected(reason), is_known=True)
 
-    def _reject(self, listed: Unreadable, archive_uri: str | None = None) -> None:
+    def _reject(self, listed: Unreadable, archive: SourceObject | None = None) -> None:
         """Account for something that gives no bytes; the ledger hears of it once."""
         reading = rejected(listed.reason, listed.detail)
         self._narrator.finding(listed.name, reading)
         known = self._known.get(listed.uri)
-        if known is None or (known.outcome, known.reason) != (Outcome.REJECTED, listed.reason):
-            self._batch.add([_source_row(_unread(listed), reading, archive_uri)], EVENTS.empty_table())
+        version = archive.version if archive else ""
+        if known is None or (known.outcome, known.reason) != (Outcome.REJECTED, listed.reason) or archive:
+            item = SourceObject(listed.uri, listed.name, archive.size if archive else 0, version)
+            row = _source_row(item, reading, archive.uri if archive else None)
+            self._batch.add([row], EVENTS.empty_table())
         self._tally.count_reading(reading)
 
     # Reading
 
     def _read(self, groups: list[_Group]) -> None:
         archives: list[tuple[Source, SourceObject]] = []
-        with ThreadPoolExecutor(self._options.threads) as workers:
-            try:
-                for group, decoded in self._in_order(workers, iter(groups)):
-                    archives.extend((group.source, archive) for archive in decoded.archives)
-                    self._take(decoded)
-                for source, archive in archives:
-                    self._read_archive(workers, source, archive)
-            except BaseException:
-                workers.shutdown(wait=True, cancel_futures=True)
-                raise
+        workers = ThreadPoolExecutor(self._options.threads)
+        try:
+            for group, decoded in self._in_order(workers, iter(groups)):
+                archives.extend((group.source, archive) for archive in decoded.archives)
+                self._take(decoded)
+            for source, archive in archives:
+                self._read_archive(workers, source, archive)
+        except KeyboardInterrupt:
+            # A worker may be blocked in a read that only the outside can end: it is not waited for.
+            workers.shutdown(wait=False, cancel_futures=True)
+            raise
+        except BaseException:
+            workers.shutdown(cancel_futures=True)
+            raise
+        workers.shutdown()
 
     def _in_order(
         self, workers: ThreadPoolExecutor, groups: Iterator[_Group]
@@ -283,29 +293,33 @@ class _Run:
             self._commit()
 
     def _read_archive(self, workers: ThreadPoolExecutor, source: Source, archive: SourceObject) -> None:
-        """Read an archive member by member; only when it was read to its end is it settled."""
-        damaged = False
+        """Read an archive member by member; damage to it is one more member, a rejected one."""
 
         def groups() -> Iterator[_Group]:
-            nonlocal damaged
             group = _Group(source, archive_uri=archive.uri)
-            with source.open(archive) as stream:
-                for entry in read_archive(archive, stream, self._options.document_limit):
-                    if isinstance(entry, Unreadable):
-                        damaged = damaged or entry.uri == archive.uri
-                        self._reject(entry, archive.uri if entry.uri != archive.uri else None)
-                        continue
-                    group.add(*entry)
-                    if group.is_full:
-                        yield group
-                        group = _Group(source, archive_uri=archive.uri)
+            for entry in self._members(source, archive):
+                if isinstance(entry, Unreadable):
+                    self._reject(entry, archive)
+                    continue
+                group.add(*entry)
+                if group.is_full:
+                    yield group
+                    group = _Group(source, archive_uri=archive.uri)
             if group.objects:
                 yield group
 
         for _, decoded in self._in_order(workers, groups()):
             self._take(decoded)
-        if not damaged:
-            self._batch.archives.append((archive.uri, archive.size, archive.version))
+        self._batch.archives.append((archive.uri, archive.size, archive.version))
+
+    def _members(self, source: Source, archive: SourceObject) -> Iterator[tuple[SourceObject, bytes] | Unreadable]:
+        try:
+            stream = source.open(archive)
+        except OSError as error:
+            yield Unreadable(archive.uri, archive.name, "unreadable", error.strerror or str(error))
+            return
+        with stream:
+            yield from read_archive(archive, stream, self._options.document_limit)
 
     def _commit(self) -> None:
         if self._batch:
@@ -351,13 +365,12 @@ def _content(source: Source, item: SourceObject, limit: int) -> bytes | Unreadab
     """The object's bytes; of one above the limit only the head, enough to tell whether it is an archive."""
     if item.size <= limit:
         return source.read(item)
-    with source.open(item) as stream:
-        head = stream.read(_ARCHIVE_HEAD)
+    try:
+        with source.open(item) as stream:
+            head = stream.read(_ARCHIVE_HEAD)
+    except OSError as error:
+        return Unreadable(item.uri, item.name, "unreadable", error.strerror or str(error))
     return head if is_archive(head) else Unreadable(item.uri, item.name, "too_large", f"{item.size} bytes")
-
-
-def _unread(listed: Unreadable) -> SourceObject:
-    return SourceObject(listed.uri, listed.name, 0, "")
 
 
 def _source_row(

@@ -1,7 +1,6 @@
 """One writer or many readers for a store, across processes, with the holder's name for those who wait."""
 
 import fcntl
-import json
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -17,22 +16,38 @@ _RETRY_SECONDS = 0.2
 def store_lock(path: Path, *, write: bool, on_wait: Callable[[str], None]) -> Iterator[None]:
     """Hold the lock file at `path`, waiting for whoever holds it.
 
-    `on_wait` is told once who that is. The lock goes with the process, so a killed one holds nothing.
-    Raises StoreBusy when the file cannot be locked at all.
+    `on_wait` is told once who that is. The lock goes with the process, so a killed one holds nothing. A reader
+    who may not even create the file reads without: nobody can write there.
+    Raises StoreBusy when a writer cannot lock.
     """
-    flags = os.O_RDWR | os.O_CREAT if write else os.O_RDONLY
-    try:
-        handle = os.open(path, flags, 0o600)
-    except OSError as error:
-        raise StoreBusy(f"{path}: cannot be locked ({error.strerror}); check the permissions") from None
+    handle = _open(path, write)
+    if handle is None:
+        yield
+        return
     try:
         _acquire(handle, fcntl.LOCK_EX if write else fcntl.LOCK_SH, on_wait)
         if write:
             os.ftruncate(handle, 0)
-            os.pwrite(handle, json.dumps({"pid": os.getpid()}).encode(), 0)
-        yield
+            os.pwrite(handle, str(os.getpid()).encode(), 0)
+        try:
+            yield
+        finally:
+            if write:
+                os.ftruncate(handle, 0)
     finally:
         os.close(handle)
+
+
+def _open(path: Path, write: bool) -> int | None:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        if write:
+            raise StoreBusy(f"{path}: cannot be locked ({error.strerror}); check the permissions") from None
+    try:
+        return os.open(path, os.O_RDONLY)
+    except OSError:
+        return None
 
 
 def _acquire(handle: int, operation: int, on_wait: Callable[[str], None]) -> None:
@@ -50,8 +65,16 @@ def _acquire(handle: int, operation: int, on_wait: Callable[[str], None]) -> Non
 
 
 def _holder(handle: int) -> str:
+    """The writer that holds the store; readers leave no name."""
+    text = os.pread(handle, 20, 0)
+    return f"process {int(text)}" if text.isdigit() and _is_alive(int(text)) else "another process"
+
+
+def _is_alive(pid: int) -> bool:
     try:
-        pid = int(json.loads(os.pread(handle, 100, 0))["pid"])
-    except (ValueError, KeyError, TypeError):
-        return "another process"
-    return f"process {pid}"
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

@@ -1,5 +1,7 @@
 """The raw record of an event, found again in the document it came from, with secrets removed."""
 
+import hashlib
+import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -7,10 +9,11 @@ from typing import Any
 from analyzer.cloudtrail import TOKEN_PREFIXES
 from analyzer.decoding import Reading
 from analyzer.decoding.compression import uncompressed
-from analyzer.decoding.lenient import raw_records
-from analyzer.decoding.shapes import Json
+from analyzer.decoding.json_values import Json, parse
+from analyzer.decoding.lenient import DEPTH_LIMIT, raw_records
 
 REMOVED = "[removed]"
+TOO_DEEP = "[nested too deep to show]"
 
 _SECRET_KEY = re.compile(
     r"token|secret|password|passphrase|assertion|privatekey|signature|authorization", re.IGNORECASE
@@ -22,15 +25,16 @@ ReadContent = Callable[[Mapping[str, Any]], bytes | None]
 
 
 def find_raw_record(event_id: str, source: Mapping[str, Any], read: ReadContent, limit: int) -> Json | None:
-    """The record with an event_id in the document of a ledger row, or None when it is not there any more.
+    """The record with an event_id in the document of a ledger row, secrets removed.
 
-    `limit`: ceiling in bytes for the document when decompressed. Secrets are removed.
+    None when the document is not there any more or is not the one that was read (by its SHA-256).
+    `limit`: ceiling in bytes for the document when decompressed.
     """
     data = read(source)
     if data is None:
         return None
     content = uncompressed(data, limit)
-    if isinstance(content, Reading):
+    if isinstance(content, Reading) or hashlib.sha256(content).hexdigest() != source["sha256"]:
         return None
     for found_id, record in raw_records(content, limit):
         if found_id == event_id:
@@ -38,18 +42,33 @@ def find_raw_record(event_id: str, source: Mapping[str, Any], read: ReadContent,
     return None
 
 
-def without_secrets(value: Json) -> Json:
-    """A copy of a JSON value in which whatever is or may be a secret is replaced."""
+def without_secrets(value: Json, levels: int = DEPTH_LIMIT) -> Json:
+    """A copy of a JSON value in which whatever is or may be a secret is replaced, at most so many levels deep."""
+    if isinstance(value, dict | list) and not levels:
+        return TOO_DEEP
     if isinstance(value, dict):
-        return {key: _under_key(key, part) for key, part in value.items()}
+        return {key: _under_key(key, part, levels) for key, part in value.items()}
     if isinstance(value, list):
-        return [without_secrets(part) for part in value]
-    if isinstance(value, str) and any(prefix in value for prefix in TOKEN_PREFIXES):
-        return REMOVED
+        return [without_secrets(part, levels - 1) for part in value]
+    if isinstance(value, str):
+        return _text_without_secrets(value, levels)
     return value
 
 
-def _under_key(key: str, value: Json) -> Json:
-    if isinstance(value, str | int | float) and _SECRET_KEY.search(key) and not _HARMLESS_KEY.match(key):
+def _text_without_secrets(text: str, levels: int) -> str:
+    """Text is replaced if it holds a session token, and looked into if it is JSON itself."""
+    if any(prefix in text for prefix in TOKEN_PREFIXES):
         return REMOVED
-    return without_secrets(value)
+    if text.lstrip()[:1] in ("{", "[") and levels:
+        try:
+            return json.dumps(without_secrets(parse(text), levels - 1))
+        except (ValueError, RecursionError):
+            return REMOVED if _SECRET_KEY.search(text) else text
+    return text
+
+
+def _under_key(key: str, value: Json, levels: int) -> Json:
+    is_flag = value is None or isinstance(value, bool)
+    if not is_flag and _SECRET_KEY.search(key) and not _HARMLESS_KEY.match(key):
+        return REMOVED
+    return without_secrets(value, levels - 1)

@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from analyzer.duckdb_errors import first_line, is_interrupt
 from analyzer.errors import QueryError
 
 
@@ -25,7 +26,9 @@ def ask_ad_hoc(connection: duckdb.DuckDBPyConnection, events_folder: Path, sql: 
         return connection.sql(statements[0].query).to_arrow_table()
     except duckdb.PermissionException as error:
         raise QueryError(f"refused: {first_line(error)}; ad hoc SQL sees the store only") from None
-    except duckdb.Error as error:
+    except (duckdb.Error, RuntimeError) as error:
+        if is_interrupt(error):
+            raise KeyboardInterrupt from None
         raise QueryError(f"the query failed: {first_line(error)}") from None
 
 
@@ -38,8 +41,3 @@ def _lock(connection: duckdb.DuckDBPyConnection, events_folder: Path) -> None:
         "lock_configuration = true",
     ):
         connection.execute(f"SET {setting}")
-
-
-def first_line(error: Exception) -> str:
-    """The part of DuckDB's message that fits one line."""
-    return str(error).strip().partition("\n")[0]

@@ -13,7 +13,9 @@ command, according to the ledger. So `events/` never holds a row that the ledger
 Everything that only DuckDB understands is in this module and in `sandbox.py`; `queries/` stays portable.
 """
 
+import hashlib
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -31,17 +33,19 @@ from analyzer.balance import Balance, FileBalance, RecordBalance
 from analyzer.catalogue import Catalogue
 from analyzer.cloudtrail import EVENTS, STS
 from analyzer.decoding import Outcome, Reading
+from analyzer.duckdb_errors import first_line, is_interrupt
 from analyzer.errors import QueryError, StoreError
 from analyzer.lock import store_lock
 from analyzer.log_key import LogKey
 from analyzer.queries import Value, bind, compose
-from analyzer.sandbox import ask_ad_hoc, first_line
+from analyzer.sandbox import ask_ad_hoc
 from analyzer.version import __version__
 
 DATABASE = "sts-regions.duckdb"
 FORMAT = "1"
 _MEMORY_LIMIT = "1500MB"
 _ROW_GROUP = 256 * 1024
+_GLOB_CHARACTER = re.compile(r"[*?\[]")
 
 _LEDGER = """
 CREATE TABLE meta (name VARCHAR PRIMARY KEY, value VARCHAR);
@@ -179,6 +183,8 @@ def open_store(
     `on_wait` is told who holds the store while this waits. Raises StoreError when the path holds something
     else, a damaged store, or one of another format.
     """
+    path = path.absolute()
+    _check_place(path)
     if write:
         _prepare(path)
     elif not (path / DATABASE).is_file():
@@ -191,20 +197,38 @@ def open_store(
             _create(path)
         with _connected(path, write) as connection:
             store = Store(path, connection, catalogue)
-            store._check_format()
-            if write:
-                store._recover()
-            store._offer_relations()
-            yield store
+            try:
+                store._check_format()
+                if write:
+                    store._recover()
+                store._check_parts()
+                store._offer_relations()
+                yield store
+            except (duckdb.Error, RuntimeError) as error:
+                if is_interrupt(error):
+                    raise KeyboardInterrupt from None
+                if isinstance(error, RuntimeError):
+                    raise
+                raise _damaged(path, error) from None
 
 
-def _prepare(path: Path) -> None:
+def _damaged(path: Path, error: Exception) -> StoreError:
+    return StoreError(f"{path}: the store is damaged ({first_line(error)}); make a new store from the logs")
+
+
+def _check_place(path: Path) -> None:
+    """Raise StoreError unless a store may be here."""
+    if _GLOB_CHARACTER.search(str(path)):
+        raise StoreError(f"{path}: DuckDB takes *, ? and [ in a path for a pattern; choose another place")
     if path.exists() and not path.is_dir():
         raise StoreError(f"{path}: is a file; name a directory for the store")
     if path.is_dir() and not (path / DATABASE).exists():
-        strangers = [entry.name for entry in path.iterdir() if entry.name not in _OWN_NAMES]
+        strangers = sorted(entry.name for entry in path.iterdir() if entry.name not in _OWN_NAMES)
         if strangers:
             raise StoreError(f"{path}: holds other things ({strangers[0]}); name a new or empty directory")
+
+
+def _prepare(path: Path) -> None:
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name in ("events", "staging"):
@@ -221,9 +245,14 @@ def _create(path: Path) -> None:
     new = path / f"{DATABASE}.new"
     for leftover in (new, path / f"{DATABASE}.new.wal"):
         leftover.unlink(missing_ok=True)
-    with duckdb.connect(str(new)) as connection:
-        connection.execute(_LEDGER)
-        connection.execute("INSERT INTO meta VALUES ('format', ?)", [FORMAT])
+    try:
+        with duckdb.connect(str(new)) as connection:
+            connection.execute(_LEDGER)
+            connection.execute("INSERT INTO meta VALUES ('format', ?)", [FORMAT])
+    except duckdb.Error as error:
+        raise StoreError(
+            f"{path}: DuckDB cannot write there ({first_line(error)}); choose another place"
+        ) from None
     new.chmod(0o600)
     new.rename(path / DATABASE)
 
@@ -307,7 +336,7 @@ class Store:
             return EVENTS.empty_table(), {}
         events = pa.concat_tables(batch.events)
         event_id = events.column("event_id")
-        stored = self._parts_glob() is not None
+        stored = bool(self._parts())
         if stored or pc.count_distinct(event_id).as_py() < len(events):
             rows = pa.table({"event_id": event_id, "row": pa.arange(0, len(events))})
             self._connection.register("incoming", rows)
@@ -325,7 +354,7 @@ class Store:
         for folder, table in _partitions(events):
             path = f"{folder}/{name}.parquet"
             target = self.path / "staging" / path
-            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _private_folders(self.path / "staging", target.parent)
             _write_parquet(table, target)
             first, last = pc.min_max(table.column("event_time")).values()
             rows.append(
@@ -341,8 +370,7 @@ class Store:
 
     def _publish(self, path: str) -> None:
         final = self.path / "events" / path
-        for folder in (final.parent.parent, final.parent):
-            folder.mkdir(mode=0o700, exist_ok=True)
+        _private_folders(self.path / "events", final.parent)
         (self.path / "staging" / path).rename(final)
         _sync(final.parent)
 
@@ -374,7 +402,7 @@ class Store:
     def _check_format(self) -> None:
         try:
             (found,) = self._row("SELECT value FROM meta WHERE name = 'format'")
-        except (duckdb.Error, IndexError):
+        except (duckdb.CatalogException, IndexError):
             raise StoreError(f"{self.path / DATABASE}: is no store of sts-regions; name another one") from None
         if found != FORMAT:
             raise StoreError(
@@ -382,53 +410,74 @@ class Store:
                 "use the version that wrote it, or make a new store from the logs"
             )
 
-    def _parts_glob(self) -> str | None:
-        (count,) = self._row("SELECT count(*) FROM parts")
-        return str(self.path / "events" / "*" / "*" / "*.parquet") if count else None
+    def _check_parts(self) -> None:
+        """Raise StoreError when events that the ledger counts are not there any more, or not as written."""
+        for path, size in self._connection.execute("SELECT path, bytes FROM parts").fetchall():
+            try:
+                found = (self.path / "events" / path).stat().st_size
+            except OSError:
+                found = None
+            if found != size:
+                what = "is missing" if found is None else f"has {found} bytes instead of {size}"
+                raise StoreError(
+                    f"{self.path / 'events' / path}: {what}; bring it back from a copy, or make a new store "
+                    "from the logs"
+                )
+
+    def _parts(self) -> list[str]:
+        """Paths of all parts."""
+        rows = self._connection.execute("SELECT path FROM parts ORDER BY path").fetchall()
+        return [str(self.path / "events" / path) for (path,) in rows]
 
     def events_relation(self) -> str:
-        """SQL of the relation `events`: all stored events with their partition columns."""
-        glob = self._parts_glob()
-        if glob is None:
-            columns = ", ".join(
-                f"CAST(NULL AS {_sql_type(f.type)}) AS {f.name}"
-                for f in [*EVENTS, pa.field("service", pa.string()), pa.field("event_month", pa.string())]
-            )
-            return f"SELECT {columns} WHERE FALSE"
-        quoted = glob.replace("'", "''")
-        return (
-            f"SELECT * FROM read_parquet('{quoted}', hive_partitioning = true, "
-            "hive_types = {'service': VARCHAR, 'event_month': VARCHAR})"
-        )
+        """SQL of the relation `events`: all events that the ledger knows."""
+        columns = ", ".join(EVENTS.names)
+        if not (parts := self._parts()):
+            empty = ", ".join(f"CAST(NULL AS {_sql_type(f.type)}) AS {f.name}" for f in EVENTS)
+            return f"SELECT {empty} WHERE FALSE"
+        listed = ", ".join("'" + part.replace("'", "''") + "'" for part in parts)
+        return f"SELECT {columns} FROM read_parquet([{listed}], hive_partitioning = false)"
 
     def _offer_relations(self) -> None:
-        """Let this connection see the relation `events` wherever the store lies now."""
+        """Let this connection see the relation `events` as it is now."""
         self._connection.execute(f"CREATE OR REPLACE TEMP VIEW events AS {self.events_relation()}")
 
     def offer_views(self) -> None:
-        """Write the analysts' views into the DuckDB file, for the place where the store lies now."""
-        everything = {"since": "TIMESTAMP '0001-01-01'", "until": "TIMESTAMP '9999-12-31'"}
-        views = {"events": self.events_relation()}
-        for name in ("classify", "usage", "errors", "unknown_operations"):
-            sql = compose(name, self._catalogue)
-            for parameter, value in everything.items():
-                sql = sql.replace(f"${parameter}", value)
-            views[name] = sql
+        """Write the analysts' views into the DuckDB file, unless they are there as they should be."""
+        views = self._views()
+        fingerprint = hashlib.sha256(repr(sorted(views.items())).encode()).hexdigest()
+        if self._connection.execute("SELECT value FROM meta WHERE name = 'views'").fetchall() == [(fingerprint,)]:
+            return
         with self._transaction():
             for name, sql in views.items():
                 self._connection.execute(f"CREATE OR REPLACE VIEW main.{name} AS {sql}")
+            self._connection.execute("INSERT OR REPLACE INTO meta VALUES ('views', ?)", [fingerprint])
         self._offer_relations()
+
+    def _views(self) -> dict[str, str]:
+        """What analysts find beside the ledger: the events, and the answers of queries over all of them."""
+        everything = {"since": "TIMESTAMP '0001-01-01'", "until": "TIMESTAMP '9999-12-31'"}
+        views = {"events": self.events_relation()}
+        for name in ("classify", "usage", "errors", "unknown_operations"):
+            views[name] = compose(name, self._catalogue)
+            for parameter, value in everything.items():
+                views[name] = views[name].replace(f"${parameter}", value)
+        return views
 
     def ask(self, name: str, values: Mapping[str, Value]) -> pa.Table:
         """The answer to a named query. Raises QueryError when a parameter is missing or the query fails."""
         sql = compose(name, self._catalogue)
         try:
             return self._table(sql, bind(sql, values))
-        except duckdb.Error as error:
+        except (duckdb.Error, RuntimeError) as error:
+            if is_interrupt(error):
+                raise KeyboardInterrupt from None
             raise QueryError(f"query {name} failed: {first_line(error)}") from None
 
     def ask_ad_hoc(self, sql: str) -> pa.Table:
         """The answer to one SELECT of a person, who sees this store only. Ends the store's other uses."""
+        for name, view in self._views().items():
+            self._connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {view}")
         return ask_ad_hoc(self._connection, self.path / "events", sql)
 
     def known_sources(self) -> dict[str, KnownSource]:
@@ -445,7 +494,7 @@ class Store:
         """Members (URI, outcome, reason) of the archives that were read to their end, by URI, size, version."""
         rows = self._connection.execute(
             "SELECT DISTINCT a.uri, a.size, a.version, s.uri, s.outcome, s.reason FROM archives AS a "
-            "LEFT JOIN current_sources AS s ON s.archive_uri = a.uri ORDER BY ALL"
+            "LEFT JOIN current_sources AS s ON s.archive_uri = a.uri AND s.version = a.version ORDER BY ALL"
         ).fetchall()
         members: dict[tuple[str, int, str], list[tuple[str, Outcome, str]]] = {}
         for uri, size, version, member, outcome, reason in rows:
@@ -595,6 +644,13 @@ def _write_parquet(table: pa.Table, path: Path) -> None:
     )
     path.chmod(0o600)
     _sync(path)
+
+
+def _private_folders(root: Path, folder: Path) -> None:
+    """Make the folders from `root` down to `folder`, each for the owner alone."""
+    for part in reversed([folder, *folder.parents]):
+        if part.is_relative_to(root):
+            part.mkdir(mode=0o700, exist_ok=True)
 
 
 def _sync(path: Path) -> None:

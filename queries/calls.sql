@@ -41,18 +41,14 @@ copies AS (
     FROM shared
     INNER JOIN several ON several.call_id = shared.call_id
 ),
-sts_events AS (
-    SELECT *
-    FROM events
-    WHERE event_source = 'sts.amazonaws.com' AND event_time >= $since AND event_time < $until
-),
 ranked AS (
     SELECT
         e.*,
         c.call_id,
         CASE WHEN e.user_identity_arn IS NOT NULL THEN '0' ELSE '1' END || e.event_id AS copy_rank
-    FROM sts_events AS e
+    FROM events AS e
     INNER JOIN copies AS c ON c.event_id = e.event_id
+    WHERE e.event_source = 'sts.amazonaws.com'
 )
 SELECT
     event_id,
@@ -82,8 +78,10 @@ SELECT
     resource_arn,
     assumed_role_arn,
     assumed_principal
-FROM sts_events
-WHERE event_id NOT IN (SELECT event_id FROM copies)
+FROM events
+WHERE event_source = 'sts.amazonaws.com'
+  AND event_time >= $since AND event_time < $until
+  AND event_id NOT IN (SELECT event_id FROM copies)
 UNION ALL
 SELECT
     min_by(event_id, copy_rank),

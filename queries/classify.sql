@@ -87,19 +87,6 @@ placed AS (
             OR coalesce(strpos(e.error_message, 'STS is not activated in') > 0, FALSE) AS says_region_disabled
     FROM evidenced AS e
     LEFT JOIN sts_operations AS o ON o.event_name = e.event_name
-),
-owners AS (
-    SELECT
-        *,
-        nullif(regexp_extract(split_part(role_arn, ':', 5), '^[0-9]{12}$', 0), '') AS role_account,
-        nullif(regexp_extract(split_part(assumed_role_arn, ':', 5), '^[0-9]{12}$', 0), '') AS assumed_account,
-        coalesce(
-            nullif(regexp_extract(target_principal, '^[0-9]{12}$', 0), ''),
-            nullif(regexp_extract(split_part(target_principal, ':', 5), '^[0-9]{12}$', 0), '')
-        ) AS target_account,
-        nullif(regexp_extract(split_part(assumed_principal, ':', 5), '^[0-9]{12}$', 0), '')
-            AS delegated_account
-    FROM placed
 )
 SELECT
     event_id,
@@ -117,9 +104,21 @@ SELECT
         WHEN NOT is_issuing_operation THEN recipient_account_id
         WHEN event_name IN ('GetFederationToken', 'GetSessionToken')
             THEN coalesce(user_identity_account_id, recipient_account_id)
-        WHEN event_name = 'AssumeRoot' THEN coalesce(target_account, recipient_account_id)
-        WHEN event_name = 'GetDelegatedAccessToken' THEN coalesce(delegated_account, recipient_account_id)
-        ELSE coalesce(role_account, resource_account_id, assumed_account, recipient_account_id)
+        WHEN event_name = 'AssumeRoot' THEN coalesce(
+            nullif(regexp_extract(target_principal, '^[0-9]{12}$', 0), ''),
+            nullif(regexp_extract(split_part(target_principal, ':', 5), '^[0-9]{12}$', 0), ''),
+            recipient_account_id
+        )
+        WHEN event_name = 'GetDelegatedAccessToken' THEN coalesce(
+            nullif(regexp_extract(split_part(assumed_principal, ':', 5), '^[0-9]{12}$', 0), ''),
+            recipient_account_id
+        )
+        ELSE coalesce(
+            nullif(regexp_extract(split_part(role_arn, ':', 5), '^[0-9]{12}$', 0), ''),
+            resource_account_id,
+            nullif(regexp_extract(split_part(assumed_role_arn, ':', 5), '^[0-9]{12}$', 0), ''),
+            recipient_account_id
+        )
     END AS account_id,
     recipient_account_id,
     is_issuing_operation AND error_code IS NULL AND NOT says_region_disabled AS is_issuing,
@@ -147,4 +146,4 @@ SELECT
     source_ip_address,
     user_agent,
     vpc_endpoint_id
-FROM owners
+FROM placed

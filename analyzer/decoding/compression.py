@@ -1,13 +1,18 @@
 """Bytes of a file to bytes of a document, with a ceiling on what a few bytes may swell to."""
 
-from isal import igzip_lib, isal_zlib
+import io
+
+from isal import igzip, igzip_lib, isal_zlib
 
 from analyzer.decoding.outcome import Reading, rejected
 
 GZIP_MAGIC = b"\x1f\x8b"
 ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 _TAR_MAGIC, _TAR_MAGIC_AT = b"ustar", 257
+_TAR_CHECKSUM = slice(148, 156)
 GZIP_DAMAGE: tuple[type[Exception], ...] = (igzip_lib.IsalError, isal_zlib.error)  # type: ignore[assignment]
+_STREAM_DAMAGE: tuple[type[Exception], ...] = (*GZIP_DAMAGE, OSError)
+_MEMBERS_AT_ONCE = 8
 _GZIP_WINDOW = 31  # zlib's way of asking for a gzip header and trailer
 
 
@@ -17,6 +22,8 @@ def gunzip(data: bytes, limit: int) -> bytes | Reading:
     size = 0
     rest = data
     while rest.startswith(GZIP_MAGIC):
+        if len(parts) == _MEMBERS_AT_ONCE:
+            return _gunzip_many(parts, rest, limit - size)
         member = isal_zlib.decompressobj(wbits=_GZIP_WINDOW)
         try:
             part = member.decompress(rest, limit - size + 1)
@@ -32,6 +39,19 @@ def gunzip(data: bytes, limit: int) -> bytes | Reading:
     if rest.strip(b"\0"):
         return rejected("damaged_gzip", "bytes follow its end")
     return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _gunzip_many(parts: list[bytes], rest: bytes, left: int) -> bytes | Reading:
+    """The many members that follow the first few; a stream does not copy the rest for each of them."""
+    try:
+        content = igzip.IGzipFile(fileobj=io.BytesIO(rest)).read(left + 1)  # type: ignore[no-untyped-call]
+    except EOFError:
+        return rejected("truncated_gzip")
+    except _STREAM_DAMAGE as error:
+        return rejected("damaged_gzip", str(error))
+    if len(content) > left:
+        return rejected("too_large", "more than the limit when decompressed")
+    return b"".join([*parts, content])
 
 
 def uncompressed(data: bytes, limit: int) -> bytes | Reading:
@@ -55,7 +75,12 @@ def is_archive(head: bytes) -> bool:
 
 def is_tar(head: bytes) -> bool:
     """Whether bytes are the beginning of a tar archive."""
-    return head[_TAR_MAGIC_AT : _TAR_MAGIC_AT + len(_TAR_MAGIC)] == _TAR_MAGIC
+    if head[_TAR_MAGIC_AT : _TAR_MAGIC_AT + len(_TAR_MAGIC)] != _TAR_MAGIC:
+        return False
+    # The mark may stand in a text too: a header's checksum counts its own eight bytes as spaces.
+    checksum = head[_TAR_CHECKSUM].strip(b" \0")
+    counted = sum(head[:512]) - sum(head[_TAR_CHECKSUM]) + 8 * ord(" ")
+    return checksum.isdigit() and int(checksum, 8) == counted if checksum.strip(b"01234567") == b"" else False
 
 
 def _head(data: bytes) -> bytes:

@@ -14,6 +14,9 @@ import pyarrow.compute as pc
 from analyzer.cloudtrail import EVENTS, STS, TEXT_BOUND, TEXT_BOUNDS, TOKEN_PREFIXES
 from analyzer.decoding.outcome import Reading
 
+_EARLIEST = pa.scalar(datetime(2000, 1, 1), pa.timestamp("us"))
+_LATEST = pa.scalar(datetime(9999, 1, 1), pa.timestamp("us"))
+
 _SKIPPED_CATEGORIES = {
     "Data": "data_event",
     "Insight": "insight",
@@ -167,12 +170,14 @@ def _is_empty(array: pa.Array) -> pa.Array:
 
 
 def _event_times(texts: pa.Array) -> tuple[pa.Array, pa.Array]:
-    """Event times as naive UTC, and the mask of those that are missing or no time."""
+    """Event times as naive UTC, and the mask of those that are missing, no time, or out of this age."""
     try:
         times = pc.cast(texts, pa.timestamp("us", tz="UTC")).cast(pa.timestamp("us"))
     except pa.ArrowInvalid:
         times = pa.array([_event_time(text) for text in texts.to_pylist()], pa.timestamp("us"))
-    return times, pc.is_null(times)
+    return times, pc.fill_null(
+        pc.invert(pc.and_(pc.greater_equal(times, _EARLIEST), pc.less(times, _LATEST))), True
+    )
 
 
 def _event_time(text: str | None) -> datetime | None:

@@ -14,8 +14,9 @@ from typing import Any
 import pyarrow as pa
 
 from analyzer.cloudtrail import RECORD, TEXT_BOUND
+from analyzer.decoding.json_values import Json, has_doubled_key, parse, parse_at
 from analyzer.decoding.outcome import Outcome, Reading, rejected, skipped
-from analyzer.decoding.shapes import Found, Json, export_line, is_recognized, unwrap
+from analyzer.decoding.shapes import Found, export_line, is_recognized, unwrap
 from analyzer.decoding.trail_files import looks_deep
 
 DEPTH_LIMIT = 200
@@ -24,9 +25,8 @@ DEPTH_LIMIT = 200
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _EVENT_HISTORY_CSV = re.compile(r'^"?Event (?:name|time|ID)"?,', re.IGNORECASE)
 _RECORDS_ARRAY = re.compile(r'\s*(?:\{\s*"Records"\s*:\s*)?\[')
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},]', re.DOTALL)
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[\[\]{},]', re.DOTALL)
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_DECODER = json.JSONDecoder()
 
 
 @dataclass(slots=True)
@@ -118,7 +118,7 @@ def _coerce(value: Json, wanted: pa.DataType, path: str, odd: list[str]) -> Any:
 def _find(data: bytes, limit: int, is_log_name: bool) -> Iterator[Found | Reading]:
     """Everything in the document, or first and only a Reading that says why it cannot be read."""
     if not data:
-        yield rejected("empty_file")
+        yield rejected("empty_file") if is_log_name else skipped("not_cloudtrail")
         return
     try:
         # PowerShell's `>` writes UTF-16.
@@ -126,7 +126,7 @@ def _find(data: bytes, limit: int, is_log_name: bool) -> Iterator[Found | Readin
     except UnicodeDecodeError as error:
         yield _not_utf8(data, error, is_log_name)
         return
-    if looks_deep(data):
+    if looks_deep(data) and _depth(text) > DEPTH_LIMIT:
         yield from _find_deep(text, limit)
         return
     try:
@@ -153,23 +153,26 @@ def _find_values(text: str, limit: int, is_log_name: bool) -> Iterator[Found | R
         yield rejected("event_history_csv")
         return
     try:
-        value, end = _DECODER.raw_decode(stripped)
-    except ValueError as error:
+        value, end = parse_at(stripped)
+    except json.JSONDecodeError as error:
         yield from _find_lines(stripped, limit, is_log_name, error)
         return
     if end == len(stripped):
-        yield from _find_in_document(value, limit)
+        yield from _find_in_document(value, stripped, limit)
     elif isinstance(value, dict):
         yield from _find_in_sequence(stripped, limit)
     else:
-        yield _unreadable(stripped, is_log_name, "more text follows")
+        more = json.JSONDecodeError("more text follows", stripped, end)
+        yield from _find_lines(stripped, limit, is_log_name, more)
 
 
-def _find_in_document(value: Json, limit: int) -> Iterator[Found | Reading]:
+def _find_in_document(value: Json, text: str, limit: int) -> Iterator[Found | Reading]:
     if isinstance(value, list) and value and not any(is_recognized(element) for element in value):
         yield rejected("unrecognized", "an array without any record")
-    elif isinstance(value, dict) and value.get("Records") == []:
+    elif value == [] or (isinstance(value, dict) and value.get("Records") == []):
         yield Found("")
+    elif isinstance(value, dict) and "Records" in value and has_doubled_key(text, "Records"):
+        yield rejected("unrecognized", "it names Records twice")
     elif isinstance(value, dict | list):
         yield from unwrap(value, limit)
     else:
@@ -182,7 +185,7 @@ def _find_in_sequence(text: str, limit: int) -> Iterator[Found]:
     while at < len(text):
         number += 1
         try:
-            value, end = _DECODER.raw_decode(text, at)
+            value, end = parse_at(text, at)
         except ValueError:
             yield Found(f"value {number}", rejected="not_json")
             end = text.find("\n", at)
@@ -194,16 +197,18 @@ def _find_in_sequence(text: str, limit: int) -> Iterator[Found]:
             at += 1
 
 
-def _find_lines(text: str, limit: int, is_log_name: bool, error: ValueError) -> Iterator[Found | Reading]:
+def _find_lines(
+    text: str, limit: int, is_log_name: bool, error: json.JSONDecodeError
+) -> Iterator[Found | Reading]:
     """A line for each record although the first line is none, as in a CloudWatch Logs export."""
     found: list[Found] = []
     anything = False
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         message = export_line(line.strip())
         if not message:
             continue
         try:
-            value = json.loads(message)
+            value = parse(message)
         except ValueError:
             found.append(Found(f"line {number}", rejected="not_json"))
             continue
@@ -212,7 +217,7 @@ def _find_lines(text: str, limit: int, is_log_name: bool, error: ValueError) -> 
     if anything:
         yield from found
     else:
-        yield _unreadable(text, is_log_name, str(error))
+        yield _unreadable(text, is_log_name, error)
 
 
 def _in_sequence(value: Json, limit: int, position: str) -> Iterator[Found]:
@@ -220,20 +225,23 @@ def _in_sequence(value: Json, limit: int, position: str) -> Iterator[Found]:
         yield Found(one.position, one.record, one.rejected, one.skipped, one.detail)
 
 
-def _unreadable(text: str, is_log_name: bool, detail: str) -> Reading:
+def _unreadable(text: str, is_log_name: bool, error: json.JSONDecodeError) -> Reading:
     if text[0] in "{[":
-        is_cut = "Expecting" in detail or "Unterminated" in detail
-        return rejected("truncated_json" if is_cut and _is_open(text) else "not_json", detail)
-    return rejected("not_json", detail) if is_log_name else skipped("not_cloudtrail")
+        is_cut = error.pos >= len(text) or error.msg.startswith("Unterminated")
+        return rejected("truncated_json" if is_cut else "not_json", str(error))
+    return rejected("not_json", str(error)) if is_log_name else skipped("not_cloudtrail")
 
 
-def _is_open(text: str) -> bool:
-    """Whether brackets or a string are still open at the end, as when the end is missing."""
-    depth, end = 0, 0
+def _depth(text: str) -> int:
+    """How deep brackets nest outside of strings."""
+    depth = deepest = 0
     for token in _TOKEN.finditer(text):
-        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(token[0], 0)
-        end = token.end()
-    return depth > 0 or '"' in text[end:]
+        if token[0] in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif token[0] in "]}":
+            depth -= 1
+    return deepest
 
 
 def _find_deep(text: str, limit: int) -> Iterator[Found | Reading]:
@@ -253,23 +261,24 @@ def _find_deep(text: str, limit: int) -> Iterator[Found | Reading]:
         if depth < 0 or (depth == 0 and mark == ","):
             element = text[start : token.start()]
             if element.strip():
-                yield from _deep_element(element, deepest, limit, f"record {index + 1}")
+                is_record = "{" in array[0]
+                yield from _deep_element(element, deepest, limit, f"record {index + 1}", is_record)
             if depth < 0:
                 return
             index, start, deepest = index + 1, token.end(), 0
     yield rejected("truncated_json")
 
 
-def _deep_element(element: str, depth: int, limit: int, position: str) -> Iterator[Found]:
+def _deep_element(element: str, depth: int, limit: int, position: str, is_record: bool) -> Iterator[Found]:
     if depth > DEPTH_LIMIT:
         yield Found(position, rejected="nested_too_deep", detail=f"{depth} levels")
         return
     try:
-        value = json.loads(element)
+        value = parse(element)
     except ValueError:
         yield Found(position, rejected="not_json")
         return
-    if isinstance(value, dict):
+    if isinstance(value, dict) and is_record:
         yield Found(position, record=value)
     else:
         yield from _in_sequence(value, limit, position)

@@ -7,17 +7,13 @@ files, S3 notifications and trail descriptions are recognized so that they are s
 
 import base64
 import binascii
-import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from analyzer.decoding.compression import GZIP_MAGIC, gunzip
+from analyzer.decoding.json_values import Json, parse
 from analyzer.decoding.outcome import Reading
-
-Json = Any
-"""A value made by `json.loads`: its shape is what this module finds out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +155,7 @@ def _subscription(value: dict[str, Json], limit: int, position: str) -> Iterator
         if isinstance(content, Reading):
             yield Found(where, rejected=content.reason, detail=content.detail)
             return
-        inner = json.loads(content)
+        inner = parse(content.decode())
     except (binascii.Error, TypeError, ValueError, RecursionError):
         yield Found(where, rejected="not_json", detail="awslogs.data is not base64 of (gzipped) JSON")
         return
@@ -172,7 +168,7 @@ def _subscription(value: dict[str, Json], limit: int, position: str) -> Iterator
 def _text(text: str, position: str) -> Iterator[Found]:
     """A record that travels as a JSON string."""
     try:
-        record = json.loads(text)
+        record = parse(text)
     except ValueError:
         yield Found(position, rejected="not_json", detail="the record's text is not JSON")
     except RecursionError:
@@ -185,11 +181,11 @@ def _text(text: str, position: str) -> Iterator[Found]:
 
 
 def _digest(value: dict[str, Json], limit: int, position: str) -> Iterator[Found]:
-    yield Found(position, skipped="digest", whole_file=True)
+    yield Found(position, skipped="digest", whole_file=not position)
 
 
 def _trail_description(value: dict[str, Json], limit: int, position: str) -> Iterator[Found]:
-    yield Found(position, skipped="trail_description", whole_file=True)
+    yield Found(position, skipped="trail_description", whole_file=not position)
 
 
 def _kind(value: Json) -> str:

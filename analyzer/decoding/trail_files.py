@@ -21,6 +21,11 @@ _PARSE = pa.json.ParseOptions(
 )
 
 
+_SEPARATOR = b"\n{}\n"
+"""Stands between documents, as a row without records. Nothing but the end of a document can come before it and a
+`{` after it, so a document that is left open cannot swallow the next one."""
+
+
 class Refused(Exception):
     """The documents hold something that only the lenient way can account for."""
 
@@ -50,16 +55,16 @@ def parse_trail_files(documents: Sequence[bytes]) -> tuple[pa.StructArray, pa.Ar
 
     Raises Refused when any of the documents cannot be taken exactly.
     """
-    data = b"\n".join(documents) if len(documents) > 1 else documents[0]
+    data = _SEPARATOR.join(documents) if len(documents) > 1 else documents[0]
     options = pa.json.ReadOptions(use_threads=False, block_size=len(data) + 1)
     try:
         table = pa.json.read_json(pa.BufferReader(data), read_options=options, parse_options=_PARSE)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise Refused(str(error)) from None
     lists = table.column("Records").combine_chunks()
-    if len(lists) != len(documents) or lists.null_count:
+    if len(lists) != 2 * len(documents) - 1 or lists.null_count != len(documents) - 1:
         raise Refused("not one list of records per document")
-    records: pa.StructArray = lists.flatten()
+    records: pa.StructArray = lists.values
     event_id = records.field("eventID")
     if records.null_count or event_id.null_count:
         raise Refused("a record is null or has no eventID")
@@ -67,4 +72,4 @@ def parse_trail_files(documents: Sequence[bytes]) -> tuple[pa.StructArray, pa.Ar
         shortest, longest = pc.min_max(pc.binary_length(event_id)).values()
         if shortest.as_py() == 0 or longest.as_py() > TEXT_BOUND:
             raise Refused("an eventID is empty or too long")
-    return records, pc.list_parent_indices(lists).cast(pa.int32())
+    return records, pc.shift_right(pc.list_parent_indices(lists), 1).cast(pa.int32())

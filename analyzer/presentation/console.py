@@ -9,7 +9,8 @@ from rich.text import Text
 
 from analyzer.balance import Balance
 from analyzer.decoding import Finding, Reading
-from analyzer.decoding.outcome import REMEDIES, SKIP_REASONS
+from analyzer.decoding.outcome import REMEDIES
+from analyzer.duckdb_errors import is_interrupt
 from analyzer.errors import ExitCode, StsRegionsError
 from analyzer.presentation.safe_text import visible
 
@@ -142,11 +143,6 @@ def _reasons(reasons: object) -> str:
     return ", ".join(f"{count:,} {_words(reason)}" for reason, count in reasons.items())
 
 
-def skip_meaning(reason: str) -> str:
-    """Why nothing counts in what was skipped for a reason."""
-    return SKIP_REASONS[reason]
-
-
 def say(text: str) -> None:
     """One line on stderr."""
     print(_prefixed(text), file=sys.stderr, flush=True)
@@ -154,6 +150,11 @@ def say(text: str) -> None:
 
 def _prefixed(text: str) -> str:
     return f"{PROGRAM}: {visible(text)}"
+
+
+def _interrupted() -> ExitCode:
+    say("interrupted; what was committed is kept, and the same command goes on from there")
+    return ExitCode.INTERRUPTED
 
 
 def run(command: Callable[[], ExitCode]) -> ExitCode:
@@ -164,8 +165,7 @@ def run(command: Callable[[], ExitCode]) -> ExitCode:
         say(f"error: {error}")
         return error.exit_code
     except KeyboardInterrupt:
-        say("interrupted; what was committed is kept, and the same command goes on from there")
-        return ExitCode.INTERRUPTED
+        return _interrupted()
     except BrokenPipeError:
         # The reader has had enough (`| head`): not an error, but nothing more can be written either.
         sys.stderr.close()
@@ -173,6 +173,10 @@ def run(command: Callable[[], ExitCode]) -> ExitCode:
     except MemoryError:
         say("error: out of memory; lower --threads or read fewer sources at once")
         return ExitCode.FAILED
+    except RuntimeError as error:
+        if not is_interrupt(error):
+            raise
+        return _interrupted()
     except OSError as error:
         where = error.filename or "the operating system"
         say(f"error: {where}: {error.strerror or error}; mend it and run again")

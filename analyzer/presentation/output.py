@@ -88,7 +88,7 @@ def _text(cell: Cell | Styled) -> Cell:
 def _csv(table: Table) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(table.columns)
+    writer.writerow([csv_cell(column) for column in table.columns])
     writer.writerows([csv_cell(_text(cell)) for cell in row] for row in table.rows)
     return text.getvalue()
 
@@ -115,7 +115,7 @@ def _terminal(answer: Answer, color: bool, width: int | None) -> str:
     grid = RichTable(box=None, pad_edge=False, header_style="bold", collapse_padding=True, padding=(0, 2, 0, 0))
     for index, column in enumerate(table.columns):
         numeric = any(isinstance(row[index], int | float) for row in table.rows)
-        grid.add_column(Text(column), justify="right" if numeric else "left", overflow="fold")
+        grid.add_column(Text(plain(column)), justify="right" if numeric else "left", overflow="fold")
     for row in table.rows:
         grid.add_row(*(_rich_cell(cell) for cell in row))
     console = Console(

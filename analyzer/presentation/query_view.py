@@ -1,11 +1,13 @@
 """Rows of a query, and the list of queries."""
 
+import math
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
 
+from analyzer.errors import QueryError
 from analyzer.presentation.output import Answer, Table
 from analyzer.presentation.safe_text import Cell
 from analyzer.queries import load_query, parameters_of, query_names
@@ -13,16 +15,34 @@ from analyzer.window import utc_text
 
 
 def rows_answer(rows: pa.Table) -> Answer:
-    """Every row of a query's result."""
-    records = [[_cell(value) for value in record.values()] for record in rows.to_pylist()]
-    columns = tuple(rows.column_names)
+    """Every row of a query's result. Raises QueryError for values that cannot be written down."""
+    try:
+        columns = [[_cell(value) for value in column.to_pylist()] for column in rows.columns]
+    except (OverflowError, ValueError) as error:
+        raise QueryError(f"a value of the result cannot be shown ({error}); cast it to VARCHAR") from None
+    records = list(zip(*columns, strict=True))
+    names = _unique(rows.column_names)
     return Answer(
-        data=[dict(zip(columns, [_json(cell) for cell in record], strict=True)) for record in records],
-        table=Table(columns, records),
+        data=[dict(zip(names, map(_json, record), strict=True)) for record in records],
+        table=Table(tuple(rows.column_names), records),
     )
 
 
+def _unique(names: list[str]) -> list[str]:
+    """Names for JSON, where a second column of one name would hide the first: it gets a number."""
+    unique: list[str] = []
+    for name in names:
+        number = 2
+        candidate = name
+        while candidate in unique:
+            candidate, number = f"{name}_{number}", number + 1
+        unique.append(candidate)
+    return unique
+
+
 def _cell(value: Any) -> Cell:
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
     if value is None or isinstance(value, str | int | float | date | datetime):
         return value
     return int(value) if isinstance(value, Decimal) and value == int(value) else str(value)

@@ -1,21 +1,37 @@
 """Zip and tar archives: told by their content, read member by member, nothing ever unpacked to disk."""
 
+import lzma
+import struct
 import tarfile
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from typing import IO, cast
 
 from isal import igzip
 
 from analyzer.decoding.compression import GZIP_DAMAGE, GZIP_MAGIC, ZIP_MAGIC
-from analyzer.sources.source import SourceObject, Unreadable
+from analyzer.sources.source import SourceObject, Unreadable, readable
 
 MEMBER_MARK = "!/"
 """Between an archive's URI and the name of a member."""
 
-_BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError)
-_DAMAGE: tuple[type[Exception], ...] = (*_BROKEN, *GZIP_DAMAGE)
+_DAMAGE: tuple[type[Exception], ...] = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    OSError,
+    OverflowError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+    *GZIP_DAMAGE,
+)
+"""Everything that the readers of archives raise over bytes that are none of theirs."""
 
 
 def read_archive(
@@ -43,18 +59,19 @@ def read_archive(
 def _read_zip(
     archive: SourceObject, stream: IO[bytes], limit: int
 ) -> Iterator[tuple[SourceObject, bytes] | Unreadable]:
+    names: Counter[str] = Counter()
     with zipfile.ZipFile(stream) as file:
         for info in file.infolist():
             if info.is_dir():
                 continue
-            member = _member(archive, info.filename, info.file_size)
+            member = _member(archive, info.filename, info.file_size, names)
             if info.flag_bits & 1:
                 yield Unreadable(member.uri, member.name, "encrypted_archive")
                 continue
             try:
                 with file.open(info) as content:
                     data = content.read(limit + 1)
-            except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+            except _DAMAGE as error:
                 yield Unreadable(member.uri, member.name, "damaged_archive", str(error))
                 continue
             yield _checked(member, data, limit)
@@ -63,11 +80,13 @@ def _read_zip(
 def _read_tar(
     archive: SourceObject, stream: IO[bytes], limit: int
 ) -> Iterator[tuple[SourceObject, bytes] | Unreadable]:
-    with tarfile.open(fileobj=stream, mode="r|") as file:
+    names: Counter[str] = Counter()
+    ending = _Ending(stream)
+    with tarfile.open(fileobj=cast(IO[bytes], ending), mode="r|") as file:
         for info in file:
             if info.isdir():
                 continue
-            member = _member(archive, info.name, info.size)
+            member = _member(archive, info.name, info.size, names)
             content = file.extractfile(info) if info.isreg() else None
             if content is None:
                 yield Unreadable(member.uri, member.name, "not_a_file", "a link or a device in the archive")
@@ -76,15 +95,38 @@ def _read_tar(
             if len(data) < info.size <= limit:
                 raise EOFError("its end is missing")
             yield _checked(member, data, limit)
+    if not ending.is_marked:
+        raise EOFError("its end is missing")
 
 
-def _member(archive: SourceObject, name: str, size: int) -> SourceObject:
-    return SourceObject(
-        uri=f"{archive.uri}{MEMBER_MARK}{name}",
-        name=f"{archive.name}{MEMBER_MARK}{name}",
-        size=size,
-        version=archive.version,
-    )
+class _Ending:
+    """A stream that remembers its last block: a tar archive ends in blocks of zeros, a truncated one does not."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._last = b""
+
+    def read(self, size: int) -> bytes:
+        """The next bytes."""
+        data = self._stream.read(size)
+        self._last = (self._last + data)[-_TAR_BLOCK:]
+        return data
+
+    @property
+    def is_marked(self) -> bool:
+        """Whether the last block read is one of zeros."""
+        return self._last == bytes(_TAR_BLOCK)
+
+
+_TAR_BLOCK = 512
+
+
+def _member(archive: SourceObject, name: str, size: int, names: Counter[str]) -> SourceObject:
+    """A member by its name; the second of one name gets a number, as both are read."""
+    names[name] += 1
+    number = f"#{names[name]}" if names[name] > 1 else ""
+    place = f"{MEMBER_MARK}{readable(name)}{number}"
+    return SourceObject(archive.uri + place, archive.name + place, size, archive.version)
 
 
 def _checked(member: SourceObject, data: bytes, limit: int) -> tuple[SourceObject, bytes] | Unreadable:

@@ -4,10 +4,9 @@ import io
 import os
 import stat
 from collections.abc import Iterator
-from pathlib import Path
 from typing import IO
 
-from analyzer.sources.source import Listed, SourceObject, Unreadable
+from analyzer.sources.source import Listed, SourceObject, Unreadable, readable
 
 _CHUNK = 64 * 1024
 
@@ -122,4 +121,4 @@ def _read_up_to(file: IO[bytes] | io.FileIO, limit: int, expected: int) -> bytes
 
 
 def _uri(path: str) -> str:
-    return str(Path(os.path.abspath(path)))
+    return readable(os.path.abspath(path))

@@ -10,6 +10,13 @@ LOG_SUFFIXES = (".json", ".gz", ".jsonl", ".ndjson", ".zip", ".tar", ".tgz", ".c
 """Names that promise a log: what cannot be read there is rejected, elsewhere it is skipped."""
 
 
+def readable(name: str) -> str:
+    """A name as text; bytes of it that are not UTF-8 are written out (`\\xe9`)."""
+    if name.isascii():
+        return name
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 @dataclass(frozen=True, slots=True)
 class SourceObject:
     """One thing that holds bytes, as it was listed.
