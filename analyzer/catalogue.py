@@ -15,8 +15,6 @@ from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any
 
-from botocore.loaders import Loader
-
 COMMERCIAL = "aws"
 ANY_REGION = "^[a-z]{2,}(-[a-z0-9]+)+-[0-9]+$"
 """The form of a region code, known or not, as a regular expression that Python, DuckDB and Trino agree on."""
@@ -81,8 +79,10 @@ class DnsSuffix:
 
 
 @cache
-def _botocore() -> Loader:
+def _botocore() -> Any:
     """botocore's own data files, read once; those that a user may have put beside them are left out."""
+    from botocore.loaders import Loader
+
     loader = Loader(include_default_search_paths=False)
     loader.search_paths.append(loader.BUILTIN_DATA_PATH)
     return loader

@@ -10,7 +10,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 
 import pyarrow as pa
 
@@ -25,8 +25,8 @@ from analyzer.store import Batch, SourceRow, Store
 DOCUMENT_LIMIT = 512 * 1024 * 1024
 """Ceiling in bytes for one document when decompressed. CloudTrail's files stay far below."""
 
-_GROUP_FILES = 16
-_GROUP_BYTES = 1024 * 1024
+_GROUP_FILES = 48
+_GROUP_BYTES = 3 * 1024 * 1024
 _BYTES_AHEAD = 32 * 1024 * 1024
 _ARCHIVE_HEAD = 65536
 
@@ -39,7 +39,7 @@ class IngestOptions:
     """How to ingest. Sizes in bytes."""
 
     document_limit: int = DOCUMENT_LIMIT
-    commit_bytes: int = 96 * 1024 * 1024
+    commit_bytes: int = 64 * 1024 * 1024
     """Events held in memory before they are committed."""
     commit_files: int = 20_000
     threads: int = field(default_factory=lambda: os.cpu_count() or 1)
@@ -183,7 +183,7 @@ class _Run:
         groups: list[_Group] = []
         seen: set[str] = set()
         for source in sources:
-            group = _Group(source)
+            fresh: list[SourceObject] = []
             for listed in source.list():
                 if listed.uri in seen:
                     continue
@@ -191,12 +191,8 @@ class _Run:
                 if isinstance(listed, Unreadable):
                     self._reject(listed)
                 elif not self._is_settled(listed):
-                    if group.is_full:
-                        groups.append(group)
-                        group = _Group(source)
-                    group.add(listed)
-            if group.objects:
-                groups.append(group)
+                    fresh.append(listed)
+            groups.extend(_grouped(source, fresh))
         return groups, sum(group.size for group in groups)
 
     def _is_settled(self, item: SourceObject) -> bool:
@@ -327,6 +323,23 @@ class _Run:
             self._tally.kept += committed.kept
             self._tally.duplicate += committed.duplicate
             self._batch = Batch()
+
+
+def _grouped(source: Source, objects: list[SourceObject]) -> Iterator[_Group]:
+    """Objects in groups, by the day of their delivery, so that a commit touches few months."""
+    group = _Group(source)
+    for item in sorted(objects, key=_delivery_day):
+        if group.is_full:
+            yield group
+            group = _Group(source)
+        group.add(item)
+    if group.objects:
+        yield group
+
+
+def _delivery_day(item: SourceObject) -> date:
+    key = item.log_key
+    return key.day if key else date.min
 
 
 def _decode(group: _Group, limit: int) -> _Decoded:

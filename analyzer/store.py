@@ -18,6 +18,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -45,6 +46,7 @@ DATABASE = "sts-regions.duckdb"
 FORMAT = "1"
 _MEMORY_LIMIT = "1500MB"
 _ROW_GROUP = 256 * 1024
+_WRITERS = 2
 _GLOB_CHARACTER = re.compile(r"[*?\[]")
 
 _LEDGER = """
@@ -350,22 +352,25 @@ class Store:
 
     def _stage(self, events: pa.Table, name: str) -> pa.Table:
         """Write events as Parquet parts to `staging/`, one for each partition; returns the rows of `parts`."""
-        rows: list[dict[str, Any]] = []
-        for folder, table in _partitions(events):
+
+        def write(partition: tuple[str, pa.Array | None]) -> dict[str, Any]:
+            folder, mask = partition
+            table = events if mask is None else events.filter(mask)
             path = f"{folder}/{name}.parquet"
             target = self.path / "staging" / path
             _private_folders(self.path / "staging", target.parent)
             _write_parquet(table, target)
             first, last = pc.min_max(table.column("event_time")).values()
-            rows.append(
-                {
-                    "path": path,
-                    "records": len(table),
-                    "bytes": target.stat().st_size,
-                    "first_event": first.as_py(),
-                    "last_event": last.as_py(),
-                }
-            )
+            return {
+                "path": path,
+                "records": len(table),
+                "bytes": target.stat().st_size,
+                "first_event": first.as_py(),
+                "last_event": last.as_py(),
+            }
+
+        with ThreadPoolExecutor(_WRITERS) as writers:
+            rows = list(writers.map(write, _partitions(events)))
         return pa.Table.from_pylist(rows, _PARTS)
 
     def _publish(self, path: str) -> None:
@@ -613,21 +618,21 @@ def _ledger_rows(batch: Batch, run_id: int, first_id: int, kept: Mapping[int, in
     return pa.Table.from_pylist(sources, _SOURCES), pa.Table.from_pylist(reasons, _REASONS)
 
 
-def _partitions(events: pa.Table) -> Iterator[tuple[str, pa.Table]]:
-    """Hive folder and rows of each (service, month)."""
+def _partitions(events: pa.Table) -> list[tuple[str, pa.Array | None]]:
+    """Hive folder and rows of each (service, month) that occurs; None stands for all rows."""
     if not len(events):
-        return
-    is_sts = pc.equal(events.column("event_source"), STS)
-    for service, mask in (("sts", is_sts), ("other", pc.invert(is_sts))):
-        rows = events if pc.all(mask).as_py() else events.filter(mask)
-        if not len(rows):
-            continue
-        time = rows.column("event_time")
-        months = pc.add(pc.multiply(pc.year(time), 100), pc.month(time))
-        distinct = sorted(pc.unique(months).to_pylist())
-        for month in distinct:
-            in_month = rows if len(distinct) == 1 else rows.filter(pc.equal(months, month))
-            yield f"service={service}/event_month={month // 100:04d}-{month % 100:02d}", in_month
+        return []
+    time = events.column("event_time")
+    is_sts = pc.equal(events.column("event_source"), STS).cast(pa.int32())
+    # 2026-10 is 405220 for the other services and 405221 for STS: one number for each partition.
+    keys = pc.add(pc.multiply(pc.add(pc.multiply(pc.year(time), 100), pc.month(time)), 2), is_sts)
+    found = sorted(pc.unique(keys).to_pylist())
+    return [(_folder_of(key), None if len(found) == 1 else pc.equal(keys, key)) for key in found]
+
+
+def _folder_of(key: int) -> str:
+    month, is_sts = divmod(key, 2)
+    return f"service={'sts' if is_sts else 'other'}/event_month={month // 100:04d}-{month % 100:02d}"
 
 
 def _write_parquet(table: pa.Table, path: Path) -> None:

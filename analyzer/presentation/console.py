@@ -2,17 +2,15 @@
 
 import sys
 from collections.abc import Callable
-
-from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
-from rich.text import Text
+from typing import TYPE_CHECKING
 
 from analyzer.balance import Balance
-from analyzer.decoding import Finding, Reading
-from analyzer.decoding.outcome import REMEDIES
-from analyzer.duckdb_errors import is_interrupt
 from analyzer.errors import ExitCode, StsRegionsError
 from analyzer.presentation.safe_text import visible
+
+if TYPE_CHECKING:
+    from analyzer.decoding import Finding, Reading
+    from analyzer.presentation.progress import ProgressLine
 
 PROGRAM = "sts-regions"
 
@@ -21,36 +19,19 @@ class ConsoleNarrator:
     """Tells on stderr what happens; progress only on a terminal."""
 
     def __init__(self) -> None:
-        self._progress: Progress | None = None
-        self._records = 0
+        self._progress: ProgressLine | None = None
 
     def start(self, files: int, size: int) -> None:
         """Show the progress line if there is a terminal and something to read."""
-        if not sys.stderr.isatty() or not files:
-            return
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            TextColumn("{task.fields[files]:,}/{task.fields[all_files]:,} files"),
-            _Rate(),
-            TextColumn("{task.fields[records]:,} records"),
-            TimeRemainingColumn(compact=True),
-            console=Console(file=sys.stderr, highlight=False, markup=False),
-            transient=True,
-        )
-        self._progress.add_task("reading", total=size or 1, files=0, all_files=files, records=0)
-        self._progress.start()
+        if sys.stderr.isatty() and files:
+            from analyzer.presentation.progress import ProgressLine
+
+            self._progress = ProgressLine(files, size)
 
     def advance(self, files: int, size: int, records: int) -> None:
         """Move the progress line."""
         if self._progress is not None:
-            task = self._progress.tasks[0]
-            self._progress.update(
-                task.id,
-                advance=size,
-                files=task.fields["files"] + files,
-                records=task.fields["records"] + records,
-            )
+            self._progress.advance(files, size, records)
 
     def finish(self) -> None:
         """Take the progress line away."""
@@ -58,7 +39,7 @@ class ConsoleNarrator:
             self._progress.stop()
             self._progress = None
 
-    def finding(self, name: str, reading: Reading, *, is_known: bool = False) -> None:
+    def finding(self, name: str, reading: "Reading", *, is_known: bool = False) -> None:
         """A line for each reason: file, what is wrong, what to do."""
         for line in finding_lines(name, reading, is_known=is_known):
             self._line(line)
@@ -69,20 +50,15 @@ class ConsoleNarrator:
 
     def _line(self, text: str) -> None:
         if self._progress is not None:
-            self._progress.console.print(Text(_prefixed(text)), soft_wrap=True)
+            self._progress.say(_prefixed(text))
         else:
             say(text)
 
 
-class _Rate(ProgressColumn):
-    """Bytes of source read per second."""
-
-    def render(self, task: Task) -> Text:
-        return Text(f"{(task.speed or 0) / 1e6:.1f} MB/s")
-
-
-def finding_lines(name: str, reading: Reading, *, is_known: bool = False) -> list[str]:
+def finding_lines(name: str, reading: "Reading", *, is_known: bool = False) -> list[str]:
     """What stderr says about one document: one line for each reason."""
+    from analyzer.decoding.outcome import REMEDIES
+
     if reading.reason and not reading.seen:
         earlier = " (as before, not read again)" if is_known else ""
         detail = f" ({reading.detail})" if reading.detail else ""
@@ -99,7 +75,7 @@ def finding_lines(name: str, reading: Reading, *, is_known: bool = False) -> lis
     return lines
 
 
-def _where(findings: list[Finding], reason: str) -> str:
+def _where(findings: "list[Finding]", reason: str) -> str:
     places = [
         f"{f.position}: {f.detail}" if f.detail else f.position
         for f in findings
@@ -174,6 +150,8 @@ def run(command: Callable[[], ExitCode]) -> ExitCode:
         say("error: out of memory; lower --threads or read fewer sources at once")
         return ExitCode.FAILED
     except RuntimeError as error:
+        from analyzer.duckdb_errors import is_interrupt
+
         if not is_interrupt(error):
             raise
         return _interrupted()
