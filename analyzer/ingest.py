@@ -238,6 +238,7 @@ class _Run:
         archives: list[tuple[Source, SourceObject]] = []
         workers = ThreadPoolExecutor(self._options.threads)
         try:
+            workers.submit(self._store.load_catalogue)
             for group, decoded in self._in_order(workers, iter(groups)):
                 archives.extend((group.source, archive) for archive in decoded.archives)
                 self._take(decoded)

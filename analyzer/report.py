@@ -173,8 +173,8 @@ def usage_json(row: UsageRow) -> dict[str, Any]:
 
 def window_of(store: Store, since: date | None, until: date | None) -> Window | None:
     """The window asked for, open ends closed by the span of the kept events."""
-    (span,) = store.ask("span", {}).to_pylist()
-    return choose_window(since, until, span["first_event"], span["last_event"])
+    first, last = store.span()
+    return choose_window(since, until, first, last)
 
 
 def window_values(window: Window | None) -> dict[str, Value]:

@@ -447,6 +447,10 @@ class Store:
         """Let this connection see the relation `events` as it is now."""
         self._connection.execute(f"CREATE OR REPLACE TEMP VIEW events AS {self.events_relation()}")
 
+    def load_catalogue(self) -> None:
+        """Read what the views say of the catalogue; `offer_views` needs it and others may work meanwhile."""
+        _ = self._catalogue.operations, self._catalogue.dns_suffixes
+
     def offer_views(self) -> None:
         """Write the analysts' views into the DuckDB file, unless they are there as they should be."""
         views = self._views()
@@ -484,6 +488,11 @@ class Store:
         for name, view in self._views().items():
             self._connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {view}")
         return ask_ad_hoc(self._connection, self.path / "events", sql)
+
+    def span(self) -> tuple[datetime | None, datetime | None]:
+        """Times of the first and the last event, naive UTC, from the ledger; None when there is none."""
+        first, last = self._row("SELECT min(first_event), max(last_event) FROM parts")
+        return first, last
 
     def known_sources(self) -> dict[str, KnownSource]:
         """What the ledger remembers, by URI."""

@@ -4,29 +4,53 @@
 -- (NULL when not logged), or `unknown`. calls = issuing_calls + failed_calls + non_issuing_calls.
 --
 -- needs: classify
+WITH alike AS (
+    -- Calls that differ in nothing but their time: a few thousand rows, however many calls there are.
+    SELECT
+        account_id,
+        endpoint,
+        region,
+        serving_region,
+        evidence,
+        is_issuing,
+        is_failed,
+        is_unknown_operation,
+        is_region_disabled,
+        is_made_by_service,
+        is_service_linked,
+        principal,
+        count(*) AS calls,
+        min(event_time) AS first_seen,
+        max(event_time) AS last_seen
+    FROM classify
+    GROUP BY
+        account_id, endpoint, region, serving_region, evidence, is_issuing, is_failed, is_unknown_operation,
+        is_region_disabled, is_made_by_service, is_service_linked, principal
+)
 SELECT
     account_id,
     endpoint,
     region,
     serving_region,
-    count(*) AS calls,
-    count(*) FILTER (WHERE is_issuing) AS issuing_calls,
-    count(*) FILTER (WHERE is_issuing AND is_made_by_service) AS service_calls,
-    count(*) FILTER (WHERE is_issuing AND is_made_by_service AND is_service_linked) AS service_linked_calls,
-    count(*) FILTER (WHERE is_failed) AS failed_calls,
-    count(*) FILTER (WHERE NOT is_issuing AND NOT is_failed) AS non_issuing_calls,
-    count(*) FILTER (WHERE is_unknown_operation) AS unknown_operations,
-    count(*) FILTER (WHERE is_region_disabled) AS region_disabled_errors,
+    CAST(sum(calls) AS BIGINT) AS calls,
+    CAST(sum(CASE WHEN is_issuing THEN calls ELSE 0 END) AS BIGINT) AS issuing_calls,
+    CAST(sum(CASE WHEN is_issuing AND is_made_by_service THEN calls ELSE 0 END) AS BIGINT) AS service_calls,
+    CAST(sum(CASE WHEN is_issuing AND is_made_by_service AND is_service_linked THEN calls ELSE 0 END) AS BIGINT)
+        AS service_linked_calls,
+    CAST(sum(CASE WHEN is_failed THEN calls ELSE 0 END) AS BIGINT) AS failed_calls,
+    CAST(sum(CASE WHEN is_issuing OR is_failed THEN 0 ELSE calls END) AS BIGINT) AS non_issuing_calls,
+    CAST(sum(CASE WHEN is_unknown_operation THEN calls ELSE 0 END) AS BIGINT) AS unknown_operations,
+    CAST(sum(CASE WHEN is_region_disabled THEN calls ELSE 0 END) AS BIGINT) AS region_disabled_errors,
     count(DISTINCT principal) FILTER (WHERE is_issuing) AS principals,
-    min(event_time) FILTER (WHERE is_issuing) AS first_used,
-    max(event_time) FILTER (WHERE is_issuing) AS last_used,
-    max(event_time) FILTER (WHERE is_issuing AND NOT is_made_by_service) AS last_customer_call,
-    max(event_time) FILTER (WHERE is_region_disabled) AS last_region_disabled,
-    count(*) FILTER (WHERE evidence = 'endpoint_type') AS evidence_endpoint_type,
-    count(*) FILTER (WHERE evidence = 'host') AS evidence_host,
-    count(*) FILTER (WHERE evidence = 'aws_region') AS evidence_aws_region,
-    count(*) FILTER (WHERE evidence = 'token') AS evidence_token,
-    count(*) FILTER (WHERE evidence = 'none') AS evidence_none
-FROM classify
+    min(first_seen) FILTER (WHERE is_issuing) AS first_used,
+    max(last_seen) FILTER (WHERE is_issuing) AS last_used,
+    max(last_seen) FILTER (WHERE is_issuing AND NOT is_made_by_service) AS last_customer_call,
+    max(last_seen) FILTER (WHERE is_region_disabled) AS last_region_disabled,
+    CAST(sum(CASE WHEN evidence = 'endpoint_type' THEN calls ELSE 0 END) AS BIGINT) AS evidence_endpoint_type,
+    CAST(sum(CASE WHEN evidence = 'host' THEN calls ELSE 0 END) AS BIGINT) AS evidence_host,
+    CAST(sum(CASE WHEN evidence = 'aws_region' THEN calls ELSE 0 END) AS BIGINT) AS evidence_aws_region,
+    CAST(sum(CASE WHEN evidence = 'token' THEN calls ELSE 0 END) AS BIGINT) AS evidence_token,
+    CAST(sum(CASE WHEN evidence = 'none' THEN calls ELSE 0 END) AS BIGINT) AS evidence_none
+FROM alike
 GROUP BY account_id, endpoint, region, serving_region
 ORDER BY account_id, endpoint, coalesce(region, ''), coalesce(serving_region, '')
