@@ -17,7 +17,7 @@ from analyzer.window import utc_text
 def rows_answer(rows: pa.Table) -> Answer:
     """Every row of a query's result. Raises QueryError for values that cannot be written down."""
     try:
-        columns = [[_cell(value) for value in column.to_pylist()] for column in rows.columns]
+        columns = [[_cell(value) for value in _in_microseconds(column).to_pylist()] for column in rows.columns]
     except (OverflowError, ValueError) as error:
         raise QueryError(f"a value of the result cannot be shown ({error}); cast it to VARCHAR") from None
     records = list(zip(*columns, strict=True))
@@ -26,6 +26,13 @@ def rows_answer(rows: pa.Table) -> Answer:
         data=[dict(zip(names, map(_json, record), strict=True)) for record in records],
         table=Table(tuple(rows.column_names), records),
     )
+
+
+def _in_microseconds(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Times of nanoseconds cut to what Python's own types hold."""
+    if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
+        return column.cast(pa.timestamp("us", column.type.tz), safe=False)
+    return column
 
 
 def _unique(names: list[str]) -> list[str]:
