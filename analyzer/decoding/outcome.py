@@ -1,7 +1,6 @@
 """What became of one document and of the records in it."""
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -60,7 +59,7 @@ SKIP_REASONS = {
     "trail_description": "a trail description, not a log",
     "not_cloudtrail": "neither JSON nor an archive",
 }
-"""Reason -> why nothing in it counts."""
+"""Reason -> why nothing in it counts; the ledger keeps it as `detail`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +122,7 @@ def rejected(reason: str, detail: str = "") -> Reading:
 
 def skipped(reason: str) -> Reading:
     """The account of a document that is recognized and holds no events."""
-    return Reading(Outcome.SKIPPED, reason)
+    return Reading(Outcome.SKIPPED, reason, SKIP_REASONS[reason])
 
 
 def settle_whole_file(reading: Reading) -> None:
@@ -131,11 +130,8 @@ def settle_whole_file(reading: Reading) -> None:
     if reading.seen and len(reading.skipped) == 1 and reading.skipped.total() == reading.seen:
         (reason,) = reading.skipped
         if reason in WHOLE_FILE_SKIPS:
-            reading.outcome, reading.reason = Outcome.SKIPPED, reason
+            reading.outcome, reading.reason, reading.detail = Outcome.SKIPPED, reason, SKIP_REASONS[reason]
 
 
 WHOLE_FILE_SKIPS = frozenset({"insight", "network_activity", "s3_notification", "control_message"})
 """Kinds of records that are delivered in files of their own, beside the log files."""
-
-
-Readings = Sequence[Reading]
