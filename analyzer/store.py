@@ -267,6 +267,8 @@ def _connected(path: Path, write: bool) -> Iterator[duckdb.DuckDBPyConnection]:
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
         "preserve_insertion_order": False,
+        # A report scans the parts several times; an ingest reads them once and would only grow with the store.
+        "enable_external_file_cache": not write,
     }
     try:
         connection = duckdb.connect(str(path / DATABASE), read_only=not write, config=config)
