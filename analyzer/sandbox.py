@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from analyzer.duckdb_errors import first_line, is_interrupt
+from analyzer.duckdb_errors import first_line, interruptible
 from analyzer.errors import QueryError
 
 
@@ -23,12 +23,11 @@ def ask_ad_hoc(connection: duckdb.DuckDBPyConnection, events_folder: Path, sql: 
         raise QueryError("only a single SELECT is accepted: ad hoc SQL reads the store and changes nothing")
     _lock(connection, events_folder)
     try:
-        return connection.sql(statements[0].query).to_arrow_table()
+        with interruptible():
+            return connection.sql(statements[0].query).to_arrow_table()
     except duckdb.PermissionException as error:
         raise QueryError(f"refused: {first_line(error)}; ad hoc SQL sees the store only") from None
     except (duckdb.Error, RuntimeError) as error:
-        if is_interrupt(error):
-            raise KeyboardInterrupt from None
         raise QueryError(f"the query failed: {first_line(error)}") from None
 
 

@@ -34,7 +34,7 @@ from analyzer.balance import Balance, FileBalance, RecordBalance
 from analyzer.catalogue import Catalogue
 from analyzer.cloudtrail import EVENTS, STS
 from analyzer.decoding import Outcome, Reading
-from analyzer.duckdb_errors import first_line, is_interrupt
+from analyzer.duckdb_errors import first_line, interruptible
 from analyzer.errors import QueryError, StoreError
 from analyzer.lock import store_lock
 from analyzer.log_key import LogKey
@@ -200,17 +200,14 @@ def open_store(
         with _connected(path, write) as connection:
             store = Store(path, connection, catalogue)
             try:
-                store._check_format()
-                if write:
-                    store._recover()
-                store._check_parts()
-                store._offer_relations()
-                yield store
-            except (duckdb.Error, RuntimeError) as error:
-                if is_interrupt(error):
-                    raise KeyboardInterrupt from None
-                if isinstance(error, RuntimeError):
-                    raise
+                with interruptible():
+                    store._check_format()
+                    if write:
+                        store._recover()
+                    store._check_parts()
+                    store._offer_relations()
+                    yield store
+            except duckdb.Error as error:
                 raise _damaged(path, error) from None
 
 
@@ -479,10 +476,9 @@ class Store:
         """The answer to a named query. Raises QueryError when a parameter is missing or the query fails."""
         sql = compose(name, self._catalogue)
         try:
-            return self._table(sql, bind(sql, values))
+            with interruptible():
+                return self._table(sql, bind(sql, values))
         except (duckdb.Error, RuntimeError) as error:
-            if is_interrupt(error):
-                raise KeyboardInterrupt from None
             raise QueryError(f"query {name} failed: {first_line(error)}") from None
 
     def ask_ad_hoc(self, sql: str) -> pa.Table:

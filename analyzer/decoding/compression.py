@@ -1,6 +1,7 @@
 """Bytes of a file to bytes of a document, with a ceiling on what a few bytes may swell to."""
 
 import io
+import re
 
 from isal import igzip, igzip_lib, isal_zlib
 
@@ -10,6 +11,7 @@ GZIP_MAGIC = b"\x1f\x8b"
 ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 _TAR_MAGIC, _TAR_MAGIC_AT = b"ustar", 257
 _TAR_CHECKSUM = slice(148, 156)
+_OCTAL = re.compile(rb"[0-7]+")
 GZIP_DAMAGE: tuple[type[Exception], ...] = (igzip_lib.IsalError, isal_zlib.error)  # type: ignore[assignment]
 _STREAM_DAMAGE: tuple[type[Exception], ...] = (*GZIP_DAMAGE, OSError)
 _MEMBERS_AT_ONCE = 8
@@ -80,7 +82,7 @@ def is_tar(head: bytes) -> bool:
     # The mark may stand in a text too: a header's checksum counts its own eight bytes as spaces.
     checksum = head[_TAR_CHECKSUM].strip(b" \0")
     counted = sum(head[:512]) - sum(head[_TAR_CHECKSUM]) + 8 * ord(" ")
-    return checksum.isdigit() and int(checksum, 8) == counted if checksum.strip(b"01234567") == b"" else False
+    return _OCTAL.fullmatch(checksum) is not None and int(checksum, 8) == counted
 
 
 def _head(data: bytes) -> bytes:

@@ -128,11 +128,6 @@ def _prefixed(text: str) -> str:
     return f"{PROGRAM}: {visible(text)}"
 
 
-def _interrupted() -> ExitCode:
-    say("interrupted; what was committed is kept, and the same command goes on from there")
-    return ExitCode.INTERRUPTED
-
-
 def run(command: Callable[[], ExitCode]) -> ExitCode:
     """Run the command line and turn what it raises into one line and an exit code."""
     try:
@@ -141,7 +136,8 @@ def run(command: Callable[[], ExitCode]) -> ExitCode:
         say(f"error: {error}")
         return error.exit_code
     except KeyboardInterrupt:
-        return _interrupted()
+        say("interrupted; what was committed is kept, and the same command goes on from there")
+        return ExitCode.INTERRUPTED
     except BrokenPipeError:
         # The reader has had enough (`| head`): not an error, but nothing more can be written either.
         sys.stderr.close()
@@ -149,12 +145,6 @@ def run(command: Callable[[], ExitCode]) -> ExitCode:
     except MemoryError:
         say("error: out of memory; lower --threads or read fewer sources at once")
         return ExitCode.FAILED
-    except RuntimeError as error:
-        from analyzer.duckdb_errors import is_interrupt
-
-        if not is_interrupt(error):
-            raise
-        return _interrupted()
     except OSError as error:
         where = error.filename or "the operating system"
         say(f"error: {where}: {error.strerror or error}; mend it and run again")
