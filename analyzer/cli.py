@@ -11,10 +11,11 @@ from typer.exceptions import TyperException
 from analyzer.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
+    from analyzer.evidence import Witnesses
     from analyzer.ingest import Ingested, IngestOptions
     from analyzer.presentation.output import Answer
     from analyzer.queries import Value
-    from analyzer.report import Question
+    from analyzer.report import Question, Report
     from analyzer.store import Store
     from analyzer.workflow import Session
 
@@ -52,6 +53,20 @@ Until = Annotated[str | None, typer.Option(metavar="DAY", help="UTC day after th
 MinDays = Annotated[int, typer.Option(min=0, help="Shortest window in days that can show disuse.")]
 Account = Annotated[list[str] | None, typer.Option(help="Only this account; may be repeated.")]
 Region = Annotated[list[str] | None, typer.Option(help="Only this region; may be repeated.")]
+TrailFiles = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--trail",
+        metavar="FILE",
+        help="Saved output of describe-trails, get-event-selectors or get-trail-status; may be repeated.",
+    ),
+]
+KeyFiles = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--public-keys", metavar="FILE", help="Saved output of cloudtrail list-public-keys; may be repeated."
+    ),
+]
 ServicePolicy = Annotated[
     Literal["keep", "review", "ignore"],
     typer.Option(help="What calls by AWS services alone mean: use, a person decides, or nothing."),
@@ -96,6 +111,8 @@ def analyze(
     account: Account = None,
     region: Region = None,
     service_calls: ServicePolicy = "review",
+    trail: TrailFiles = None,
+    public_keys: KeyFiles = None,
     output: Output = None,
     out: Out = None,
     show_all: ShowAll = False,
@@ -103,8 +120,8 @@ def analyze(
     threads: Threads = None,
 ) -> ExitCode:
     """Read logs and report which STS endpoints are used and which may be deactivated."""
-    session = _session(sources, store, max_document_size, threads)
-    question = _question(since, until, min_days, account, region, service_calls)
+    question = _question(since, until, min_days, account, region, service_calls, trail, public_keys)
+    session = _session(_with_trails(sources, store, trail), store, max_document_size, threads)
     return _report(session, question, output, out, show_all)
 
 
@@ -112,11 +129,15 @@ def analyze(
 def ingest(
     sources: Sources,
     store: RequiredStore,
+    trail: TrailFiles = None,
     max_document_size: DocumentLimit = _DOCUMENT_LIMIT_MIB,
     threads: Threads = None,
 ) -> ExitCode:
     """Bring what is new in the logs into a store."""
-    return _exit_code(_session(sources, store, max_document_size, threads).ingest(store))
+    _witnesses(trail, None)
+    return _exit_code(
+        _session(_with_trails(sources, store, trail), store, max_document_size, threads).ingest(store)
+    )
 
 
 @app.command()
@@ -128,13 +149,40 @@ def report(
     account: Account = None,
     region: Region = None,
     service_calls: ServicePolicy = "review",
+    trail: TrailFiles = None,
+    public_keys: KeyFiles = None,
     output: Output = None,
     out: Out = None,
     show_all: ShowAll = False,
 ) -> ExitCode:
     """Report from a store."""
-    question = _question(since, until, min_days, account, region, service_calls)
+    question = _question(since, until, min_days, account, region, service_calls, trail, public_keys)
     return _report(_session([], store), question, output, out, show_all)
+
+
+@app.command()
+def coverage(
+    sources: OptionalSources = None,
+    store: StoreOption = None,
+    since: Since = None,
+    until: Until = None,
+    account: Account = None,
+    region: Region = None,
+    trail: TrailFiles = None,
+    public_keys: KeyFiles = None,
+    holes: Annotated[bool, typer.Option("--holes", help="A row for each hole, not for each region.")] = False,
+    output: Output = None,
+    out: Out = None,
+    show_all: ShowAll = False,
+) -> ExitCode:
+    """Show day by day what the logs really observe, how this is known, and what to do about every hole."""
+    from analyzer.coverage_report import build_coverage_report
+    from analyzer.presentation.coverage_view import coverage_answer
+
+    question = _question(since, until, 0, account, region, "review", trail, public_keys)
+    result, ingested = _session(_with_trails(sources or [], store, trail), store).report(question)
+    _write(coverage_answer(build_coverage_report(result), list_holes=holes, show_all=show_all), output, out)
+    return _evidence_code(result, _exit_code(ingested))
 
 
 @app.command()
@@ -294,6 +342,8 @@ def _question(
     account: list[str] | None,
     region: list[str] | None,
     service_calls: str,
+    trail: list[Path] | None = None,
+    public_keys: list[Path] | None = None,
 ) -> "Question":
     from analyzer.report import Question
     from analyzer.verdicts import Policy, ServiceCalls
@@ -304,7 +354,19 @@ def _question(
         policy=Policy(min_days, ServiceCalls(service_calls)),
         accounts=frozenset(account or ()),
         regions=frozenset(region or ()),
+        witnesses=_witnesses(trail, public_keys),
     )
+
+
+def _witnesses(trail: list[Path] | None, public_keys: list[Path] | None) -> "Witnesses":
+    from analyzer.workflow import read_witnesses
+
+    return read_witnesses(trail or (), public_keys or ())
+
+
+def _with_trails(sources: list[str], store: Path | None, trail: list[Path] | None) -> list[str]:
+    """The sources, and the trail descriptions too where they are to be kept."""
+    return [*sources, *map(str, trail or ())] if sources and store else sources
 
 
 def _as_text(argument: str) -> str:
@@ -327,7 +389,16 @@ def _report(
 
     result, ingested = session.report(question)
     _write(report_answer(result, show_all=show_all), output, out)
-    return _exit_code(ingested)
+    return _evidence_code(result, _exit_code(ingested))
+
+
+def _evidence_code(result: "Report", code: ExitCode) -> ExitCode:
+    """Narrate what is not as CloudTrail delivered it; the answer does not rest on it."""
+    from analyzer.presentation.console import evidence_lines, say
+
+    for line in evidence_lines(result.evidence):
+        say(line)
+    return ExitCode.INPUT_REJECTED if result.evidence.has_invalid_content else code
 
 
 def _values(

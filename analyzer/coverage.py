@@ -18,7 +18,7 @@ class Level(StrEnum):
     PROVEN = "proven"
     """An unbroken digest chain over the day's 24 hours, and every listed log file ingested unaltered."""
     DECLARED = "declared"
-    """A trail description handed in says that everything needed was logged on that day."""
+    """A trail description handed in says that everything needed was being logged on that day."""
     INFERRED = "inferred"
     """A log file delivered that day was ingested, or an event occurred that day."""
     NONE = "none"
@@ -53,6 +53,8 @@ class Coverage:
 Place = tuple[str, str]
 """Account and region."""
 
+_NO_DAYS: frozenset[date] = frozenset()
+
 
 @dataclass(frozen=True, slots=True)
 class CoverageEvidence:
@@ -60,6 +62,8 @@ class CoverageEvidence:
 
     proven: Mapping[Place, frozenset[date]] = field(default_factory=dict)
     declared: Mapping[Place, frozenset[date]] = field(default_factory=dict)
+    declared_since: Mapping[str, date] = field(default_factory=dict)
+    """First day that a trail description declares for all regions of an account; the days after it too."""
     inferred: Mapping[Place, frozenset[date]] = field(default_factory=dict)
     unread: Mapping[Place, frozenset[date]] = field(default_factory=dict)
     """Days with a log file that was rejected: nobody read it, so the day is `none` whatever else is known."""
@@ -68,29 +72,30 @@ class CoverageEvidence:
     def level(self, account_id: str, region: str, day: date) -> Level:
         """The level of one day."""
         place = account_id, region
-        if account_id in self.write_only_accounts or day in self.unread.get(place, ()):
+        if account_id in self.write_only_accounts or day in self.unread.get(place, _NO_DAYS):
             return Level.NONE
-        for level, days in (
-            (Level.PROVEN, self.proven),
-            (Level.DECLARED, self.declared),
-            (Level.INFERRED, self.inferred),
-        ):
-            if day in days.get(place, ()):
-                return level
-        return Level.NONE
+        if day in self.proven.get(place, _NO_DAYS):
+            return Level.PROVEN
+        if day >= self.declared_since.get(account_id, date.max) or day in self.declared.get(place, _NO_DAYS):
+            return Level.DECLARED
+        return Level.INFERRED if day in self.inferred.get(place, _NO_DAYS) else Level.NONE
 
     def coverage(self, account_id: str, region: str, window: Window) -> Coverage:
-        """The days of the window by level."""
+        """The days of the window by level. Counts without visiting every day: a window may be centuries long."""
         if account_id in self.write_only_accounts:
             return Coverage(days=window.days, none=window.days)
         place = account_id, region
-        left = frozenset[date]().union(
-            self.proven.get(place, ()), self.declared.get(place, ()), self.inferred.get(place, ())
-        ) - self.unread.get(place, frozenset())
+        since = self.declared_since.get(account_id, date.max)
+        single = frozenset[date]().union(
+            *(days.get(place, _NO_DAYS) for days in (self.proven, self.declared, self.inferred, self.unread))
+        )
         counts = dict.fromkeys(Level, 0)
-        for day in left:
+        declared_days = max(0, (window.until - max(since, window.since)).days)
+        for day in single:
             if day in window:
                 counts[self.level(account_id, region, day)] += 1
+                declared_days -= day >= since
+        counts[Level.DECLARED] += declared_days
         observed = counts[Level.PROVEN] + counts[Level.DECLARED] + counts[Level.INFERRED]
         return Coverage(
             days=window.days,

@@ -16,11 +16,12 @@ import pyarrow as pa
 
 from analyzer.balance import Balance, FileBalance, RecordBalance
 from analyzer.cloudtrail import EVENTS
-from analyzer.decoding import Document, Outcome, Reading, decode_documents, rejected
+from analyzer.decoding import Document, Outcome, Reading, Statement, decode_documents, rejected
 from analyzer.decoding.compression import is_archive
+from analyzer.ledger import SourceRow
 from analyzer.narration import Narrator, Silence
 from analyzer.sources import Source, SourceObject, Unreadable, read_archive
-from analyzer.store import Batch, SourceRow, Store
+from analyzer.store import Batch, Store
 
 DOCUMENT_LIMIT = 512 * 1024 * 1024
 """Ceiling in bytes for one document when decompressed. CloudTrail's files stay far below."""
@@ -99,7 +100,8 @@ class _Tally:
         self.seen += reading.seen
         self.skipped += reading.skipped
         self.rejected += reading.rejected
-        self.notes += reading.notes.total()
+        if reading.outcome is Outcome.INGESTED:
+            self.notes += reading.notes.total()
 
     def balance(self) -> Balance:
         balance = Balance(
@@ -354,7 +356,7 @@ def _decode(group: _Group, limit: int) -> _Decoded:
         if isinstance(content, Unreadable)
     ]
     readable = [
-        (item, Document(content, item.is_log_name, item.log_key))
+        (item, Document(content, item.is_log_name, item.log_key, item.is_digest_signature))
         for item, content in zip(group.objects, contents, strict=True)
         if not isinstance(content, Unreadable)
     ]
@@ -365,10 +367,10 @@ def _decode(group: _Group, limit: int) -> _Decoded:
         archives = [item for (item, _), is_one in zip(readable, are_archives, strict=True) if is_one]
         readable = [entry for entry, is_one in zip(readable, are_archives, strict=True) if not is_one]
         decoded = decode_documents([document for _, document in readable], limit)
-    accounts = zip(readable, decoded.readings, decoded.sha256, decoded.sizes, strict=True)
+    accounts = zip(readable, decoded.readings, decoded.sha256, decoded.sizes, decoded.statements, strict=True)
     rows = [
-        _source_row(item, reading, group.archive_uri, sha256, size)
-        for (item, _), reading, sha256, size in accounts
+        _source_row(item, reading, group.archive_uri, sha256, size, statements)
+        for (item, _), reading, sha256, size, statements in accounts
     ]
     rows += [_source_row(item, reading, group.archive_uri) for item, reading in unreadable]
     names = [item.name for item, _ in readable] + [item.name for item, _ in unreadable]
@@ -393,6 +395,7 @@ def _source_row(
     archive_uri: str | None = None,
     sha256: str = "",
     document_bytes: int = 0,
+    statements: Sequence[Statement] = (),
 ) -> SourceRow:
     return SourceRow(
         uri=item.uri,
@@ -403,4 +406,5 @@ def _source_row(
         document_bytes=document_bytes,
         archive_uri=archive_uri,
         key=item.log_key,
+        statements=statements,
     )

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import date
 
 LOG_FOLDER = "CloudTrail"
+DIGEST_FOLDER = "CloudTrail-Digest"
 
 _PATH = re.compile(
-    r"(?:^|/)AWSLogs/(?:o-[a-z0-9]{1,32}/)?([0-9]{12})/(CloudTrail(?:-[A-Za-z]{1,32})?)/([a-z0-9-]{1,32})"
+    r"(?:^|/)AWSLogs/(?:(o-[a-z0-9]{1,32})/)?([0-9]{12})/(CloudTrail(?:-[A-Za-z]{1,32})?)/([a-z0-9-]{1,32})"
     r"/([0-9]{4})/([0-9]{2})/([0-9]{2})/[^/]*$"
 )
 _NAME = re.compile(
@@ -32,11 +33,18 @@ class LogKey:
     folder: str = LOG_FOLDER
     in_trail_folder: bool = False
     """Whether the account was told by an `AWSLogs/<account>/` folder and not by the file's name alone."""
+    organization: str | None = None
+    """The organization's id, in an organization trail's folders."""
 
     @property
     def is_log_file(self) -> bool:
         """Whether the key is that of a log file, not of a digest, Insight or network activity file."""
         return self.folder == LOG_FOLDER
+
+    @property
+    def is_digest(self) -> bool:
+        """Whether the key is that of a digest or of something saved beside one."""
+        return self.folder == DIGEST_FOLDER
 
 
 def parse_log_key(key: str) -> LogKey | None:
@@ -46,14 +54,13 @@ def parse_log_key(key: str) -> LogKey | None:
     """
     key = key.replace("\\", "/")
     if match := _PATH.search(key):
-        in_trail_folder = True
+        organization, account_id, folder, region, *ymd = match.groups()
     elif match := _NAME.search(key):
-        in_trail_folder = False
+        organization, (account_id, folder, region, *ymd) = None, match.groups()
     else:
         return None
-    account_id, folder, region, *ymd = match.groups()
     try:
         day = date(int(ymd[0]), int(ymd[1]), int(ymd[2]))
     except ValueError:
         return None
-    return LogKey(account_id, region, day, folder, in_trail_folder)
+    return LogKey(account_id, region, day, folder, match.re is _PATH, organization)

@@ -8,8 +8,9 @@ from typing import Any
 
 from analyzer.balance import Balance
 from analyzer.catalogue import COMMERCIAL, Catalogue, Region
-from analyzer.coverage import Coverage, CoverageEvidence, days_by_place
-from analyzer.decoding import Outcome
+from analyzer.coverage import Coverage
+from analyzer.evidence import Evidence, Witnesses, gather_evidence
+from analyzer.holes import dark_holes, what_settles
 from analyzer.queries import Value
 from analyzer.store import Store
 from analyzer.usage import ActivityRow, Endpoint, UsageRow
@@ -33,6 +34,7 @@ class Question:
     policy: Policy = field(default_factory=Policy)
     accounts: frozenset[str] = frozenset()
     regions: frozenset[str] = frozenset()
+    witnesses: Witnesses = field(default_factory=Witnesses)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ class VerdictRow:
     decision: Decision
     seen: Seen
     coverage: Coverage
+    settled_by: str | None = None
+    """The one thing that would settle a `cannot_tell`."""
 
     @property
     def verdict(self) -> Verdict:
@@ -82,6 +86,7 @@ class VerdictRow:
                 "inferred": self.coverage.inferred,
                 "none": self.coverage.none,
             },
+            "settled_by": self.settled_by,
         }
 
 
@@ -94,6 +99,7 @@ class Report:
     balance: Balance
     usage: tuple[UsageRow, ...]
     verdicts: tuple[VerdictRow, ...]
+    evidence: Evidence
 
     @property
     def accounts(self) -> tuple[str, ...]:
@@ -194,7 +200,7 @@ def build_report(store: Store, catalogue: Catalogue, question: Question, balance
         )
     )
     activity = [ActivityRow.from_row(row) for row in store.ask("activity", values).to_pylist()]
-    evidence = _coverage_evidence(store, activity)
+    evidence = gather_evidence(store, activity, question.witnesses)
     accounts = {row.account_id for row in activity} | store.folder_accounts()
     rows = _verdict_rows(
         sorted(accounts - {UNKNOWN_ACCOUNT}),
@@ -211,6 +217,7 @@ def build_report(store: Store, catalogue: Catalogue, question: Question, balance
         balance=balance or store.balance(),
         usage=tuple(row for row in usage if _is_asked(question, row.account_id, row.region, row.serving_region)),
         verdicts=tuple(row for row in rows if _is_asked(question, row.account_id, row.region.code)),
+        evidence=evidence,
     )
 
 
@@ -255,28 +262,11 @@ def _is_asked(question: Question, account_id: str, *regions: str | None) -> bool
     return not question.regions or any(region in question.regions for region in regions)
 
 
-def _coverage_evidence(store: Store, activity: Collection[ActivityRow]) -> CoverageEvidence:
-    """What the ledger and the kept events say about the days."""
-    days = store.log_days()
-    delivered = [(d.account_id, d.region, d.day) for d in days if d.outcome is Outcome.INGESTED]
-    occurred = [(row.account_id, row.aws_region, day) for row in activity if row.aws_region for day in row.days]
-    events: Counter[str] = Counter()
-    writes: Counter[str] = Counter()
-    for row in activity:
-        events[row.account_id] += row.events
-        writes[row.account_id] += row.writes
-    return CoverageEvidence(
-        inferred=days_by_place([*delivered, *occurred]),
-        unread=days_by_place((d.account_id, d.region, d.day) for d in days if d.outcome is Outcome.REJECTED),
-        write_only_accounts=frozenset(a for a, count in events.items() if count == writes[a]),
-    )
-
-
 def _verdict_rows(
     accounts: Iterable[str],
     usage: Collection[UsageRow],
     activity: Collection[ActivityRow],
-    evidence: CoverageEvidence,
+    evidence: Evidence,
     window: Window,
     catalogue: Catalogue,
     question: Question,
@@ -284,8 +274,7 @@ def _verdict_rows(
     seen_regions: dict[str, set[str]] = {}
     for account_id, code in [
         *((row.account_id, row.aws_region) for row in activity),
-        *evidence.inferred,
-        *evidence.unread,
+        *evidence.places,
     ]:
         if code and catalogue.is_region_code(code):
             seen_regions.setdefault(account_id, set()).add(code)
@@ -296,6 +285,7 @@ def _verdict_rows(
     for account_id, code in [*regional, *served]:
         if code and catalogue.is_region_code(code):
             called.setdefault(account_id, set()).add(code)
+    rejected = evidence.rejected_by_place()
     rows = []
     for account_id in accounts:
         own = seen_regions.get(account_id, set())
@@ -309,15 +299,19 @@ def _verdict_rows(
                 written.get(place, 0),
             )
             region = catalogue.region(code, partition)
-            coverage = evidence.coverage(account_id, code, window)
+            coverage = evidence.coverage.coverage(account_id, code, window)
             decision = decide(
                 region,
                 seen,
                 coverage,
                 question.policy,
-                is_write_only=account_id in evidence.write_only_accounts,
+                is_write_only=account_id in evidence.coverage.write_only_accounts,
             )
-            rows.append(VerdictRow(account_id, partition, region, decision, seen, coverage))
+            settled_by = None
+            if decision.verdict is Verdict.CANNOT_TELL:
+                holes = dark_holes(evidence.coverage, account_id, code, window, rejected.get(place, ()))
+                settled_by = what_settles(decision, holes, window.days, question.policy.min_days)
+            rows.append(VerdictRow(account_id, partition, region, decision, seen, coverage, settled_by))
     return rows
 
 

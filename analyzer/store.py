@@ -33,91 +33,70 @@ import pyarrow.parquet as pq
 from analyzer.balance import Balance, FileBalance, RecordBalance
 from analyzer.catalogue import Catalogue
 from analyzer.cloudtrail import EVENTS, STS
-from analyzer.decoding import Outcome, Reading
+from analyzer.decoding import Outcome
+from analyzer.digest_chain import CheckedDigest, Fault, UnsoundFiles
+from analyzer.digests import Digest, Trail, object_name
 from analyzer.duckdb_errors import first_line, interruptible
 from analyzer.errors import QueryError, StoreError
+from analyzer.ledger import TABLES, SourceRow, ledger_rows, schema_statements, sql_type
 from analyzer.lock import store_lock
-from analyzer.log_key import LogKey
+from analyzer.log_key import LOG_FOLDER
 from analyzer.queries import Value, bind, compose
 from analyzer.sandbox import ask_ad_hoc
 from analyzer.version import __version__
 
 DATABASE = "sts-regions.duckdb"
-FORMAT = "1"
+FORMAT = "2"
 _MEMORY_LIMIT = "1500MB"
 _ROW_GROUP = 256 * 1024
 _WRITERS = 2
 _GLOB_CHARACTER = re.compile(r"[*?\[]")
+_ROWS_AT_ONCE = 10_000
+_DIGEST_MARK = "_CloudTrail-Digest_"
 
-_LEDGER = """
-CREATE TABLE meta (name VARCHAR PRIMARY KEY, value VARCHAR);
-CREATE TABLE runs (
-    run_id BIGINT PRIMARY KEY, started_at TIMESTAMP, finished_at TIMESTAMP, tool_version VARCHAR
-);
-CREATE TABLE sources (
-    source_id BIGINT, run_id BIGINT, uri VARCHAR, archive_uri VARCHAR, size BIGINT, version VARCHAR,
-    sha256 VARCHAR, document_bytes BIGINT, outcome VARCHAR, reason VARCHAR, detail VARCHAR,
-    account_id VARCHAR, region VARCHAR, day DATE, folder VARCHAR, in_trail_folder BOOLEAN,
-    seen BIGINT, kept BIGINT, duplicate BIGINT, skipped BIGINT, rejected BIGINT
-);
-CREATE TABLE source_reasons (source_id BIGINT, kind VARCHAR, reason VARCHAR, records BIGINT);
-CREATE TABLE archives (uri VARCHAR, size BIGINT, version VARCHAR);
-CREATE TABLE parts (path VARCHAR, records BIGINT, bytes BIGINT, first_event TIMESTAMP, last_event TIMESTAMP);
-CREATE VIEW current_sources AS
-    SELECT * FROM sources QUALIFY row_number() OVER (PARTITION BY uri ORDER BY source_id DESC) = 1;
+# A listed file is as it was delivered when copies of it were ingested and all of them have the listed hash.
+_UNSOUND_FILES = f"""
+WITH copies AS (
+    SELECT
+        object_name,
+        min(sha256) FILTER (WHERE outcome = 'ingested') AS least,
+        max(sha256) FILTER (WHERE outcome = 'ingested') AS greatest
+    FROM current_sources
+    WHERE folder = '{LOG_FOLDER}'
+    GROUP BY object_name
+),
+listed AS (
+    SELECT
+        file.source_id, file.bucket, file.object,
+        CASE
+            WHEN copies.object_name IS NULL THEN '{Fault.MISSING_LOG_FILE}'
+            WHEN copies.least IS NULL THEN '{Fault.UNREAD_LOG_FILE}'
+            WHEN copies.least <> file.sha256 OR copies.greatest <> file.sha256 THEN '{Fault.WRONG_HASH}'
+        END AS fault
+    FROM digest_files AS file LEFT JOIN copies USING (object_name)
+    WHERE file.source_id IN (SELECT source_id FROM current_sources)
+)
+SELECT source_id, fault, bucket, array_agg(DISTINCT object ORDER BY object) AS objects
+FROM listed WHERE fault IS NOT NULL
+GROUP BY source_id, fault, bucket ORDER BY source_id, fault, bucket
 """
 
-_SOURCES = pa.schema(
-    [
-        ("source_id", pa.int64()),
-        ("run_id", pa.int64()),
-        ("uri", pa.string()),
-        ("archive_uri", pa.string()),
-        ("size", pa.int64()),
-        ("version", pa.string()),
-        ("sha256", pa.string()),
-        ("document_bytes", pa.int64()),
-        ("outcome", pa.string()),
-        ("reason", pa.string()),
-        ("detail", pa.string()),
-        ("account_id", pa.string()),
-        ("region", pa.string()),
-        ("day", pa.date32()),
-        ("folder", pa.string()),
-        ("in_trail_folder", pa.bool_()),
-        ("seen", pa.int64()),
-        ("kept", pa.int64()),
-        ("duplicate", pa.int64()),
-        ("skipped", pa.int64()),
-        ("rejected", pa.int64()),
-    ]
+_DIGESTS = """
+WITH listed AS (SELECT source_id, count(*) AS files FROM digest_files GROUP BY source_id),
+signatures AS (
+    SELECT object_name, array_agg(DISTINCT signature ORDER BY signature) AS texts
+    FROM digest_signatures WHERE source_id IN (SELECT source_id FROM current_sources)
+    GROUP BY object_name
 )
-_REASONS = pa.schema(
-    [("source_id", pa.int64()), ("kind", pa.string()), ("reason", pa.string()), ("records", pa.int64())]
-)
-_PARTS = pa.schema(
-    [
-        ("path", pa.string()),
-        ("records", pa.int64()),
-        ("bytes", pa.int64()),
-        ("first_event", pa.timestamp("us")),
-        ("last_event", pa.timestamp("us")),
-    ]
-)
-
-
-@dataclass(frozen=True, slots=True)
-class SourceRow:
-    """One document as it was read: who it is, where it came from and what became of it."""
-
-    uri: str
-    size: int
-    version: str
-    reading: Reading
-    sha256: str = ""
-    document_bytes: int = 0
-    archive_uri: str | None = None
-    key: LogKey | None = None
+SELECT
+    source_id, source.sha256, source.object_name, coalesce(listed.files, 0), signatures.texts,
+    digest.* EXCLUDE (source_id, previous_signature), {previous_signature}
+FROM digests AS digest
+JOIN current_sources AS source USING (source_id)
+LEFT JOIN listed USING (source_id)
+LEFT JOIN signatures ON signatures.object_name = source.object_name
+ORDER BY digest.account_id, digest.region, digest.trail, digest.home_region, end_time, source_id
+"""
 
 
 @dataclass(slots=True)
@@ -128,7 +107,7 @@ class Batch:
     events: list[pa.Table] = field(default_factory=list)
     archives: list[tuple[str, int, str]] = field(default_factory=list)
     nbytes: int = 0
-    """Memory held by the events."""
+    """Memory held by the events and by what documents say."""
 
     def add(self, sources: Sequence[SourceRow], events: pa.Table) -> None:
         """Add a group of documents; `source_id` in `events` is the index into this group."""
@@ -138,6 +117,7 @@ class Batch:
             self.events.append(events.set_column(column, EVENTS.field("source_id"), shifted))
             self.nbytes += events.nbytes
         self.sources.extend(sources)
+        self.nbytes += sum(row.nbytes for row in sources)
 
     def __bool__(self) -> bool:
         return bool(self.sources or self.archives)
@@ -246,7 +226,7 @@ def _create(path: Path) -> None:
         leftover.unlink(missing_ok=True)
     try:
         with duckdb.connect(str(new)) as connection:
-            connection.execute(_LEDGER)
+            connection.execute(schema_statements())
             connection.execute("INSERT INTO meta VALUES ('format', ?)", [FORMAT])
     except duckdb.Error as error:
         raise StoreError(
@@ -316,10 +296,10 @@ class Store:
             shifted = pc.add(events.column(column), int(last) + 1)
             events = events.set_column(column, EVENTS.field("source_id"), shifted)
         parts = self._stage(events, f"{run_id:06d}-{last:09d}")
-        sources, reasons = _ledger_rows(batch, run_id, int(last) + 1, kept)
-        duplicate = sum(sources.column("duplicate").to_pylist())
+        rows = {**ledger_rows(batch.sources, run_id, int(last) + 1, kept), "parts": parts}
+        duplicate = pc.sum(rows["sources"].column("duplicate"), min_count=0).as_py()
         with self._transaction():
-            for name, table in (("sources", sources), ("source_reasons", reasons), ("parts", parts)):
+            for name, table in rows.items():
                 if len(table):
                     self._connection.register("incoming", table)
                     self._connection.execute(f"INSERT INTO {name} SELECT * FROM incoming")
@@ -370,7 +350,7 @@ class Store:
 
         with ThreadPoolExecutor(_WRITERS) as writers:
             rows = list(writers.map(write, _partitions(events)))
-        return pa.Table.from_pylist(rows, _PARTS)
+        return pa.Table.from_pylist(rows, TABLES["parts"])
 
     def _publish(self, path: str) -> None:
         final = self.path / "events" / path
@@ -437,7 +417,7 @@ class Store:
         """SQL of the relation `events`: all events that the ledger knows."""
         columns = ", ".join(EVENTS.names)
         if not (parts := self._parts()):
-            empty = ", ".join(f"CAST(NULL AS {_sql_type(f.type)}) AS {f.name}" for f in EVENTS)
+            empty = ", ".join(f"CAST(NULL AS {sql_type(f.type)}) AS {f.name}" for f in EVENTS)
             return f"SELECT {empty} WHERE FALSE"
         listed = ", ".join("'" + part.replace("'", "''") + "'" for part in parts)
         return f"SELECT {columns} FROM read_parquet([{listed}], hive_partitioning = false)"
@@ -488,8 +468,14 @@ class Store:
         return ask_ad_hoc(self._connection, self.path / "events", sql)
 
     def span(self) -> tuple[datetime | None, datetime | None]:
-        """Times of the first and the last event, naive UTC, from the ledger; None when there is none."""
-        first, last = self._row("SELECT min(first_event), max(last_event) FROM parts")
+        """From the first event or digest period to the last, naive UTC; None when there is none."""
+        first, last = self._row(
+            "SELECT min(first), max(last) FROM ("
+            "SELECT min(first_event) AS first, max(last_event) AS last FROM parts "
+            # A digest's end is excluded: one that ends at midnight does not speak of the next day.
+            "UNION ALL SELECT min(start_time), max(end_time) - INTERVAL 1 MICROSECOND FROM digests "
+            "WHERE source_id IN (SELECT source_id FROM current_sources))"
+        )
         return first, last
 
     def known_sources(self) -> dict[str, KnownSource]:
@@ -523,12 +509,66 @@ class Store:
         ).fetchall()
         return [LedgerDay(account, region, day, Outcome(outcome)) for account, region, day, outcome in rows]
 
+    def rejected_log_files(self) -> list[tuple[str, str, date, str, str]]:
+        """Account, region, day, URI and reason of every log file that was rejected."""
+        return self._connection.execute(
+            "SELECT account_id, region, day, uri, reason FROM current_sources "
+            f"WHERE folder = '{LOG_FOLDER}' AND outcome = '{Outcome.REJECTED}' ORDER BY ALL"
+        ).fetchall()
+
     def folder_accounts(self) -> set[str]:
         """Accounts that have a trail folder (log files, digests or others)."""
-        rows = self._connection.execute(
-            "SELECT DISTINCT account_id FROM current_sources WHERE in_trail_folder"
+        return self._accounts("in_trail_folder")
+
+    def organization_accounts(self) -> set[str]:
+        """Accounts that have a folder below an organization's, as an organization trail makes them."""
+        return self._accounts("organization IS NOT NULL")
+
+    def _accounts(self, condition: str) -> set[str]:
+        rows = self._connection.execute(f"SELECT DISTINCT account_id FROM current_sources WHERE {condition}")
+        return {account for (account,) in rows.fetchall()}
+
+    def digests(self, *, signed: bool) -> Iterator[tuple[CheckedDigest, tuple[str, ...]]]:
+        """Every digest with the state of the files it lists and its saved signatures, trail by trail.
+
+        The digests come without their lists of files: only files that are not as they were delivered are named.
+        `signed`: with all that is signed. Without, `previous_signature` is None: it is most of a digest's bytes.
+        """
+        unsound: dict[int, list[UnsoundFiles]] = {}
+        for source_id, fault, bucket, objects in self._connection.execute(_UNSOUND_FILES).fetchall():
+            unsound.setdefault(source_id, []).append(UnsoundFiles(Fault(fault), bucket, tuple(objects)))
+        signature = "previous_signature" if signed else "NULL"
+        rows = self._connection.cursor().execute(_DIGESTS.format(previous_signature=signature))
+        while chunk := rows.fetchmany(_ROWS_AT_ONCE):
+            for source_id, sha256, found_as, listed, signatures, *columns in chunk:
+                digest = _digest(*columns)
+                checked = CheckedDigest(
+                    digest=digest,
+                    sha256=sha256,
+                    is_moved=_DIGEST_MARK in found_as and found_as != object_name(digest.object),
+                    listed=listed,
+                    unsound=tuple(unsound.get(source_id, ())),
+                )
+                yield checked, tuple(signatures or ())
+
+    def fingerprints(self) -> list[str]:
+        """Fingerprints of the keys with which the digests say that they were signed."""
+        rows = self._connection.execute("SELECT DISTINCT fingerprint FROM digests ORDER BY ALL").fetchall()
+        return [fingerprint for (fingerprint,) in rows]
+
+    def trail_descriptions(self) -> list[tuple[str, str]]:
+        """Name of the document and JSON text of every trail description."""
+        return self._connection.execute(
+            "SELECT d.name, d.description FROM trail_descriptions AS d JOIN current_sources USING (source_id) "
+            "ORDER BY ALL"
         ).fetchall()
-        return {account for (account,) in rows}
+
+    def unusable_statements(self) -> list[tuple[str, str]]:
+        """URI and reason of every digest and signature that could not be used."""
+        return self._connection.execute(
+            "SELECT s.uri, r.reason FROM current_sources AS s JOIN source_reasons AS r USING (source_id) "
+            "WHERE r.kind = 'note' AND r.reason IN ('malformed_digest', 'malformed_signature') ORDER BY ALL"
+        ).fetchall()
 
     def source_of(self, event_id: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
         """The stored row of an event and the ledger's row of the document it came from; None if unknown."""
@@ -586,45 +626,6 @@ class Store:
         return rows[0]
 
 
-def _ledger_rows(batch: Batch, run_id: int, first_id: int, kept: Mapping[int, int]) -> tuple[pa.Table, pa.Table]:
-    sources: list[dict[str, Any]] = []
-    reasons: list[dict[str, Any]] = []
-    for index, row in enumerate(batch.sources):
-        reading = row.reading
-        source_id = first_id + index
-        kept_here = kept.get(index, 0)
-        sources.append(
-            {
-                "source_id": source_id,
-                "run_id": run_id,
-                "uri": row.uri,
-                "archive_uri": row.archive_uri,
-                "size": row.size,
-                "version": row.version,
-                "sha256": row.sha256,
-                "document_bytes": row.document_bytes,
-                "outcome": reading.outcome.value,
-                "reason": reading.reason,
-                "detail": reading.detail,
-                "account_id": row.key.account_id if row.key else None,
-                "region": row.key.region if row.key else None,
-                "day": row.key.day if row.key else None,
-                "folder": row.key.folder if row.key else None,
-                "in_trail_folder": row.key is not None and row.key.in_trail_folder,
-                "seen": reading.seen,
-                "kept": kept_here,
-                "duplicate": reading.usable - kept_here,
-                "skipped": reading.skipped.total(),
-                "rejected": reading.rejected.total(),
-            }
-        )
-        counters = (("skipped", reading.skipped), ("rejected", reading.rejected), ("note", reading.notes))
-        for kind, counter in counters:
-            for reason, records in counter.items():
-                reasons.append({"source_id": source_id, "kind": kind, "reason": reason, "records": records})
-    return pa.Table.from_pylist(sources, _SOURCES), pa.Table.from_pylist(reasons, _REASONS)
-
-
 def _partitions(events: pa.Table) -> list[tuple[str, pa.Array | None]]:
     """Hive folder and rows of each (service, month) that occurs; None stands for all rows."""
     if not len(events):
@@ -673,6 +674,36 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
-def _sql_type(arrow_type: pa.DataType) -> str:
-    names = {"timestamp[us]": "TIMESTAMP", "bool": "BOOLEAN", "int8": "TINYINT", "int64": "BIGINT"}
-    return names.get(str(arrow_type), "VARCHAR")
+def _digest(
+    account_id: str,
+    region: str,
+    trail: str,
+    home_region: str,
+    start: datetime,
+    end: datetime,
+    end_text: str,
+    bucket: str,
+    key: str,
+    fingerprint: str,
+    is_backfill: bool,
+    previous_bucket: str | None,
+    previous_object: str | None,
+    previous_sha256: str | None,
+    previous_signature: str | None,
+) -> Digest:
+    """A digest from its row of the ledger, without its list of files."""
+    return Digest(
+        trail=Trail(account_id, region, trail, home_region),
+        start=start,
+        end=end,
+        end_text=end_text,
+        bucket=bucket,
+        object=key,
+        fingerprint=fingerprint,
+        is_backfill=is_backfill,
+        previous_bucket=previous_bucket,
+        previous_object=previous_object,
+        previous_sha256=previous_sha256,
+        previous_signature=previous_signature,
+        files=(),
+    )

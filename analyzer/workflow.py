@@ -9,11 +9,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from analyzer.catalogue import Catalogue
+from analyzer.decoding import TrailDescription
+from analyzer.decoding.lenient import read_document
+from analyzer.errors import UsageError
+from analyzer.evidence import Witnesses
 from analyzer.ingest import Ingested, IngestOptions, ingest
 from analyzer.narration import Narrator, Silence
 from analyzer.report import Question, Report, build_report
+from analyzer.signatures import PublicKeys
 from analyzer.sources import LocalSource, Source, StandardInput
 from analyzer.store import Store, open_store
+from analyzer.trail_descriptions import Document
 
 STANDARD_INPUT = "-"
 
@@ -53,6 +59,36 @@ class Session:
         with self.opened() as (store, ingested):
             balance = ingested.balance if ingested else None
             return build_report(store, self.catalogue, question, balance), ingested
+
+
+def read_witnesses(trail_files: Sequence[Path] = (), key_files: Sequence[Path] = ()) -> Witnesses:
+    """Read what the user hands in beside the logs.
+
+    Args:
+        trail_files: saved outputs of describe-trails, get-event-selectors and get-trail-status.
+        key_files: saved outputs of list-public-keys.
+
+    Raises UsageError when a file is none of that.
+    """
+    descriptions: list[Document] = []
+    for path in trail_files:
+        document = read_document(_bytes_of(path), IngestOptions().document_limit)
+        found = [said.value for said in document.statements if isinstance(said, TrailDescription)]
+        if not found:
+            raise UsageError(
+                f"{path}: no trail description; save the JSON output of 'aws cloudtrail describe-trails', "
+                "'get-event-selectors' or 'get-trail-status'"
+            )
+        descriptions += [(str(path), value) for value in found]
+    keys = PublicKeys.read([(str(path), _bytes_of(path)) for path in key_files])
+    return Witnesses(keys, descriptions)
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror}); check the path") from None
 
 
 def local_sources(paths: Sequence[str], document_limit: int) -> list[Source]:

@@ -36,6 +36,11 @@ def report(store: Path) -> list[str]:
     return [_PRODUCT, "report", "--store", str(store)]
 
 
+def coverage(logs: Path, store: Path, answer: Path) -> list[str]:
+    """The product's check of all digests, those of a store and those that are new."""
+    return [_PRODUCT, "coverage", str(logs), "--store", str(store), "--output", "json", "--out", str(answer)]
+
+
 def show_help() -> list[str]:
     """The product, doing next to nothing."""
     return [_PRODUCT, "--help"]

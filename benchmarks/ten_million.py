@@ -18,8 +18,9 @@ import pyarrow as pa
 from analyzer.catalogue import Catalogue
 from analyzer.cloudtrail import EVENTS, STS
 from analyzer.decoding import Outcome, Reading
+from analyzer.ledger import SourceRow
 from analyzer.log_key import LogKey
-from analyzer.store import Batch, SourceRow, open_store
+from analyzer.store import Batch, open_store
 from benchmarks.data import DAYS, FIRST_DAY
 
 STS_SHARE = 0.3

@@ -1,6 +1,7 @@
-"""Write the CloudTrail logs of a fictional organization under `sample_logs/AWSLogs`.
+"""Write the CloudTrail logs of a fictional organization under `sample_logs/AWSLogs`, and a trail's description.
 
 The logs cover 2026-10-01 to 2026-10-14 (UTC). Each function in `STORIES` tells one story of the README.
+Some of the organization's digest files lie beside its log files; `sample_logs/trail` describes another trail.
 The seed, the dates and the gzip settings are fixed, so every run writes the same bytes. Accounts, people,
 keys and tokens are invented; addresses come from the ranges that RFC 5737 reserves for documentation.
 
@@ -8,6 +9,7 @@ keys and tokens are invented; addresses come from the ranges that RFC 5737 reser
 """
 
 import gzip
+import hashlib
 import io
 import json
 import random
@@ -23,9 +25,11 @@ from typing import TypeAlias
 
 Record: TypeAlias = dict[str, object]
 FileKey: TypeAlias = tuple[str, str, datetime]  # account, region, time of delivery
+Place: TypeAlias = tuple[str, str]  # account, region
 
 SEED = 20261001
 DAYS = range(1, 15)
+HOURS = [datetime(2026, 10, day, hour, tzinfo=UTC) for day in DAYS for hour in range(24)]
 WINDOW = timedelta(minutes=10)  # a region's records of one day lie this close together: one file holds them
 DELIVERY = timedelta(minutes=15)
 
@@ -34,6 +38,10 @@ PRODUCTION = "111122223333"
 DATA = "444455556666"
 SANDBOX = "777788889999"
 VENDOR = "999988887777"
+BUCKET = "example-cloudtrail-logs"
+TRAIL, HOME_REGION = "shop-org-trail", "eu-west-1"  # of the organization's trail
+FAKE_FINGERPRINT = "fa4e" * 8
+FAKE_SIGNATURE = "fa4e" * 4  # a real one takes a private key
 
 EVENT_VERSIONS = ("1.08", "1.09", "1.10", "1.11")
 TLS = {"tlsVersion": "TLSv1.3", "cipherSuite": "TLS_AES_128_GCM_SHA256"}
@@ -261,13 +269,38 @@ def foreign_identity(account: str, principal: str) -> Record:
     return {"type": "AWSAccount", "principalId": principal, "accountId": account}
 
 
+@dataclass(frozen=True)
+class LogFile:
+    """A log file as it was delivered; `content` is not compressed, as it is hashed."""
+
+    path: Path
+    delivered: datetime
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Digest:
+    """The digest of the hour that begins at `start`; `content` is not compressed."""
+
+    start: datetime
+    path: Path
+    content: bytes
+
+
 class Logbook:
-    """Collects records by log file, and draws their ids and times from one seeded generator."""
+    """Collects records by log file, and draws their ids and times from one seeded generator.
+
+    `lost` are log files that were delivered and are not in this copy, `digests` the hours whose digests are in
+    it, `descriptions` what the AWS CLI says of a trail, by file name.
+    """
 
     def __init__(self) -> None:
         self.random = random.Random(SEED)
         self.files: defaultdict[FileKey, list[object]] = defaultdict(list)
         self.damaged: set[FileKey] = set()
+        self.lost: defaultdict[Place, list[LogFile]] = defaultdict(list)
+        self.digests: dict[Place, list[datetime]] = {}
+        self.descriptions: dict[str, Record] = {}
 
     def uuid(self) -> str:
         return str(uuid.UUID(int=self.random.getrandbits(128), version=4))
@@ -813,6 +846,71 @@ def overlapping_trail_delivers_twice(log: Logbook) -> None:
     log.files[second] = log.files[first][::-1]
 
 
+# What tells how complete the logs are
+
+
+def digests_prove_stockholm_and_sao_paulo(log: Logbook) -> None:
+    """Every hour has its digest. In Sao Paulo no digest lists a file: that no file is there is proven, too."""
+    for region in ("eu-north-1", "sa-east-1"):
+        log.digests[PRODUCTION, region] = HOURS
+
+
+def digest_lists_a_lost_file_in_sydney(log: Logbook) -> None:
+    """A log file of the afternoon of the 6th was delivered, and is missing here: that day is not proven."""
+    place = PRODUCTION, "ap-southeast-2"
+    delivered = datetime(2026, 10, 6, 14, 20, tzinfo=UTC)
+    path = file_path((*place, delivered), "NotInThisCopy000")
+    content = json_bytes({"Records": [{"eventTime": "2026-10-06T14:11:48Z"}]})
+    log.lost[place].append(LogFile(path, delivered, content))
+    log.digests[place] = HOURS
+
+
+def digests_fill_all_but_one_gap_in_london(log: Logbook) -> None:
+    """Digests were fetched for the days without a log file; the digest of one hour was forgotten."""
+    forgotten = datetime(2026, 10, 11, 9, tzinfo=UTC)
+    fetched = [hour for hour in HOURS if hour.day in (4, 5, 10, 11, 12) and hour != forgotten]
+    log.digests[SANDBOX, "eu-west-2"] = fetched
+
+
+def data_describes_its_own_trail(log: Logbook) -> None:
+    """It logs everything in all regions, and has for weeks. Its log files would repeat the organization's."""
+    arn = f"arn:aws:cloudtrail:eu-west-1:{DATA}:trail/data-trail"
+    trail: Record = {
+        "Name": "data-trail",
+        "S3BucketName": BUCKET,
+        "IncludeGlobalServiceEvents": True,
+        "IsMultiRegionTrail": True,
+        "HomeRegion": "eu-west-1",
+        "TrailARN": arn,
+        "LogFileValidationEnabled": False,
+        "HasCustomEventSelectors": False,
+        "HasInsightSelectors": False,
+        "IsOrganizationTrail": False,
+    }
+    selector: Record = {
+        "ReadWriteType": "All",
+        "IncludeManagementEvents": True,
+        "DataResources": [],
+        "ExcludeManagementEventSources": [],
+    }
+    status: Record = {
+        "IsLogging": True,
+        "LatestDeliveryTime": "2026-10-15T08:21:37.412000+00:00",
+        "StartLoggingTime": "2026-09-14T09:12:40.533000+00:00",
+        "LatestDeliveryAttemptTime": "2026-10-15T08:21:37Z",
+        "LatestNotificationAttemptTime": "",
+        "LatestNotificationAttemptSucceeded": "",
+        "LatestDeliveryAttemptSucceeded": "2026-10-15T08:21:37Z",
+        "TimeLoggingStarted": "2026-09-14T09:12:40Z",
+        "TimeLoggingStopped": "",
+    }
+    log.descriptions |= {
+        "describe-trails.json": {"trailList": [trail]},
+        "get-event-selectors.json": {"TrailARN": arn, "EventSelectors": [selector]},
+        "get-trail-status.json": status,
+    }
+
+
 STORIES: tuple[Callable[[Logbook], None], ...] = (
     inventory_reads_many_regions,
     keys_are_rotated,
@@ -848,6 +946,10 @@ STORIES: tuple[Callable[[Logbook], None], ...] = (
     trials_in_oregon_mostly_fail,
     london_is_observed_on_some_days,
     overlapping_trail_delivers_twice,
+    digests_prove_stockholm_and_sao_paulo,
+    digest_lists_a_lost_file_in_sydney,
+    digests_fill_all_but_one_gap_in_london,
+    data_describes_its_own_trail,
 )
 
 
@@ -857,29 +959,100 @@ def file_path(key: FileKey, suffix: str) -> Path:
     return folder / f"{account}_CloudTrail_{region}_{delivered:%Y%m%dT%H%MZ}_{suffix}.json.gz"
 
 
-def compressed(records: list[object]) -> bytes:
-    """Return a gzip file whose bytes depend on the records alone: no time and no name in its header."""
+def json_bytes(value: Record) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+def compressed(content: bytes) -> bytes:
+    """Return a gzip file whose bytes depend on the content alone: no time and no name in its header."""
     buffer = io.BytesIO()
     with gzip.GzipFile(filename="", mode="wb", compresslevel=9, fileobj=buffer, mtime=0) as file:
-        file.write(json.dumps({"Records": records}, separators=(",", ":")).encode())
+        file.write(content)
     return buffer.getvalue()
 
 
-def log_files(log: Logbook) -> Iterator[tuple[Path, bytes]]:
+def digest_chain(place: Place, files: list[LogFile]) -> Iterator[Digest]:
+    """Yield the organization's digest of every hour, of all log files that were delivered in a place.
+
+    The fields are those of the CloudTrail user guide, "CloudTrail digest file structure". The first digest names
+    none before it, as after log file validation is switched on.
+    """
+    previous: Digest | None = None
+    for start in HOURS:
+        end = start + timedelta(hours=1)
+        path = digest_path(place, end)
+        listed = [file for file in files if start <= file.delivered < end]
+        value: Record = {
+            "awsAccountId": place[0],
+            "digestStartTime": f"{start:%Y-%m-%dT%H:%M:%SZ}",
+            "digestEndTime": f"{end:%Y-%m-%dT%H:%M:%SZ}",
+            "digestS3Bucket": BUCKET,
+            "digestS3Object": path.as_posix(),
+            "digestPublicKeyFingerprint": FAKE_FINGERPRINT,
+            "digestSignatureAlgorithm": "SHA256withRSA",
+            **event_span(listed),
+            "previousDigestS3Bucket": BUCKET if previous else None,
+            "previousDigestS3Object": previous.path.as_posix() if previous else None,
+            "previousDigestHashValue": hashlib.sha256(previous.content).hexdigest() if previous else None,
+            "previousDigestHashAlgorithm": "SHA-256" if previous else None,
+            "previousDigestSignature": FAKE_SIGNATURE if previous else None,
+            "logFiles": [listing(file) for file in listed],
+        }
+        previous = Digest(start, path, json_bytes(value))
+        yield previous
+
+
+def digest_path(place: Place, end: datetime) -> Path:
+    """Return where a digest lies: in the folder of the day on which its hour ends."""
+    account, region = place
+    folder = Path("AWSLogs", ORGANIZATION, account, "CloudTrail-Digest", region, f"{end:%Y/%m/%d}")
+    return folder / f"{account}_CloudTrail-Digest_{region}_{TRAIL}_{HOME_REGION}_{end:%Y%m%dT%H%M%SZ}.json.gz"
+
+
+def listing(file: LogFile) -> Record:
+    """Return what a digest says of a log file."""
+    return {
+        "s3Bucket": BUCKET,
+        "s3Object": file.path.as_posix(),
+        "hashValue": hashlib.sha256(file.content).hexdigest(),
+        "hashAlgorithm": "SHA-256",
+        **event_span([file]),
+    }
+
+
+def event_span(files: list[LogFile]) -> Record:
+    """Return the times of the last and the first event in the files; null without files."""
+    times = sorted(record["eventTime"] for file in files for record in json.loads(file.content)["Records"])
+    return {"newestEventTime": times[-1] if times else None, "oldestEventTime": times[0] if times else None}
+
+
+def sample_files(log: Logbook) -> Iterator[tuple[Path, bytes]]:
+    """Yield every file's path under the root and its bytes: log files, digests, descriptions."""
+    delivered: defaultdict[Place, list[LogFile]] = defaultdict(list)
     for key in sorted(log.files):
         suffix = "".join(log.random.choices(string.ascii_letters + string.digits, k=16))
-        content = compressed(log.files[key])
-        yield file_path(key, suffix), content[: len(content) // 2] if key in log.damaged else content
+        file = LogFile(file_path(key, suffix), key[2], json_bytes({"Records": log.files[key]}))
+        data = compressed(file.content)
+        yield file.path, data[: len(data) // 2] if key in log.damaged else data
+        delivered[key[:2]].append(file)
+    for place, copied in log.digests.items():
+        files = delivered[place] + log.lost[place]
+        for digest in digest_chain(place, files):
+            if digest.start in copied:
+                yield digest.path, compressed(digest.content)
+    for name, description in log.descriptions.items():
+        yield Path("trail", name), (json.dumps(description, indent=4) + "\n").encode()
 
 
 def generate(root: Path) -> int:
-    """Replace the `AWSLogs` tree under `root`; return the number of files written."""
+    """Replace the trees `AWSLogs` and `trail` under `root`; return the number of files written."""
     log = Logbook()
     for story in STORIES:
         story(log)
-    if (root / "AWSLogs").exists():
-        shutil.rmtree(root / "AWSLogs")
-    files = list(log_files(log))
+    for tree in ("AWSLogs", "trail"):
+        if (root / tree).exists():
+            shutil.rmtree(root / tree)
+    files = list(sample_files(log))
     for path, content in files:
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_bytes(content)
@@ -888,4 +1061,4 @@ def generate(root: Path) -> int:
 
 if __name__ == "__main__":
     here = Path(__file__).parent
-    print(f"{generate(here)} files written under {here / 'AWSLogs'}")
+    print(f"{generate(here)} files written under {here}")

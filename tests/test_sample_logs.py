@@ -19,8 +19,15 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return found
 
 
+def generated(root: Path) -> list[Path]:
+    """Logs, digests and trail descriptions."""
+    return [path for folder in ("AWSLogs", "trail") for path in (root / folder).rglob("*") if path.is_file()]
+
+
 def content(path: Path) -> bytes:
-    """What a log file says; one that was cut on purpose is compared as it is."""
+    """What a file says; a log file that was cut on purpose is compared as it is."""
+    if path.suffix != ".gz":
+        return path.read_bytes()
     try:
         return gzip.decompress(path.read_bytes())
     except EOFError:
@@ -29,14 +36,14 @@ def content(path: Path) -> bytes:
 
 def test_the_generator_writes_the_same_files_again(tmp_path: Path) -> None:
     runpy.run_path(str(SAMPLE / "generate.py"))["generate"](tmp_path)
-    made = {path.relative_to(tmp_path): content(path) for path in tmp_path.rglob("*.gz")}
-    kept = {path.relative_to(SAMPLE): content(path) for path in SAMPLE.rglob("*.gz")}
+    made = {path.relative_to(tmp_path): content(path) for path in generated(tmp_path)}
+    kept = {path.relative_to(SAMPLE): content(path) for path in generated(SAMPLE)}
     assert made == kept
 
 
 def test_the_sample_is_small() -> None:
     files = [path for path in SAMPLE.rglob("*") if path.is_file()]
-    assert 200 < len(files) < 500
+    assert 200 < len(files) < 2_000
     assert sum(path.stat().st_size for path in files) < 2_000_000
 
 
@@ -49,6 +56,11 @@ def test_every_session_token_in_it_is_obviously_fake() -> None:
 def test_it_shows_every_verdict(report: dict[str, Any]) -> None:
     verdicts = {row["verdict"] for row in report["verdicts"]}
     assert verdicts == {"fixed", "inactive", "keep", "review", "cannot_tell", "deactivate"}
+
+
+def test_it_shows_every_level_of_coverage(report: dict[str, Any]) -> None:
+    quiet = {row["confidence"] for row in report["verdicts"] if row["verdict"] in ("deactivate", "cannot_tell")}
+    assert quiet == {"proven", "declared", "inferred", "none"}
 
 
 def test_it_shows_every_kind_of_evidence(report: dict[str, Any]) -> None:

@@ -279,13 +279,25 @@ NOTIFICATION = {
     "s3": {"object": {"key": "AWSLogs/x.json.gz"}},
 }
 
+TRAIL_ARN = f"arn:aws:cloudtrail:us-east-1:{ACCOUNT}:trail/main"
+
+DIGEST = {
+    "awsAccountId": ACCOUNT,
+    "digestStartTime": "2026-10-01T12:00:00Z",
+    "digestEndTime": "2026-10-01T13:00:00Z",
+    "digestS3Bucket": "example-logs",
+    "digestS3Object": f"AWSLogs/{ACCOUNT}/CloudTrail-Digest/eu-west-1/2026/10/01/"
+    f"{ACCOUNT}_CloudTrail-Digest_eu-west-1_main_us-east-1_20261001T130000Z.json.gz",
+    "logFiles": [],
+}
+
 NO_LOGS = {
-    "digest": to_json({"awsAccountId": ACCOUNT, "digestStartTime": "2026-10-01T12:00:00Z", "logFiles": []}),
+    "digest": to_json(DIGEST),
     "insight": trail_file(record("i1", eventCategory="Insight", eventType="AwsCloudTrailInsight")),
     "network_activity": trail_file(record("n1", eventCategory="NetworkActivity", eventType="AwsVpceEvent")),
     "s3_notification": to_json({"Records": [NOTIFICATION]}),
     "control_message": to_json({"messageType": "CONTROL_MESSAGE", "logEvents": [{"message": "CWL CONTROL"}]}),
-    "trail_description": to_json({"trailList": [{"Name": "main"}]}),
+    "trail_description": to_json({"trailList": [{"TrailARN": TRAIL_ARN}]}),
 }
 
 

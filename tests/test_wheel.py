@@ -34,4 +34,4 @@ def test_the_installed_wheel_analyzes_from_another_directory(wheel: Path, tmp_pa
     command = [str(bin_folder / "sts-regions"), "analyze", str(ROOT / "sample_logs"), "--min-days", "14"]
     done = subprocess.run(command, capture_output=True, timeout=120, check=False, cwd=tmp_path)
     assert done.returncode == 4
-    assert done.stdout.decode().startswith("3 accounts: 13 regional endpoints may be deactivated")
+    assert done.stdout.decode().startswith("3 accounts: 20 regional endpoints may be deactivated")

@@ -2,5 +2,19 @@
 
 from analyzer.decoding.documents import Decoded, Document, decode_documents
 from analyzer.decoding.outcome import Finding, Outcome, Reading, rejected, skipped
+from analyzer.decoding.statements import SIGNATURE_SUFFIX, DigestSignature, Statement, TrailDescription
 
-__all__ = ["Decoded", "Document", "Finding", "Outcome", "Reading", "decode_documents", "rejected", "skipped"]
+__all__ = [
+    "SIGNATURE_SUFFIX",
+    "Decoded",
+    "DigestSignature",
+    "Document",
+    "Finding",
+    "Outcome",
+    "Reading",
+    "Statement",
+    "TrailDescription",
+    "decode_documents",
+    "rejected",
+    "skipped",
+]

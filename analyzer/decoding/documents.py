@@ -11,6 +11,7 @@ from analyzer.decoding.compression import uncompressed
 from analyzer.decoding.events import to_events
 from analyzer.decoding.lenient import LenientDocument, read_document
 from analyzer.decoding.outcome import Outcome, Reading, settle_whole_file
+from analyzer.decoding.statements import Statement, read_signature
 from analyzer.decoding.trail_files import Refused, looks_like_trail_file, parse_trail_files
 from analyzer.log_key import LogKey
 
@@ -20,11 +21,13 @@ class Document:
     """One document as it lies in its source, perhaps gzipped.
 
     `is_log_name`: whether its name promises a log, so that anything else in it is rejected and not skipped.
+    `is_signature`: whether its name says that it holds the signature of a digest.
     """
 
     data: bytes
     is_log_name: bool = True
     key: LogKey | None = None
+    is_signature: bool = False
 
     @property
     def is_delivered_log(self) -> bool:
@@ -38,11 +41,13 @@ class Decoded:
 
     `events` has the schema `cloudtrail.EVENTS`; its `source_id` is the index of the document in the group.
     `sha256` is that of the uncompressed content, as CloudTrail's digests state it; empty when there is none.
+    `statements`: what each document says about logs.
     """
 
     readings: Sequence[Reading]
     sha256: Sequence[str]
     sizes: Sequence[int]
+    statements: Sequence[Sequence[Statement]]
     events: pa.Table
 
 
@@ -65,14 +70,20 @@ def decode_documents(documents: Sequence[Document], limit: int) -> Decoded:
     positions: list[list[str] | None] = [None] * len(documents)
     parts: list[_Parsed] = []
     readable = {i: c for i, c in enumerate(contents) if isinstance(c, bytes)}
+    statements: list[Sequence[Statement]] = [()] * len(documents)
+    for index in [i for i in readable if documents[i].is_signature]:
+        readings[index], signature = read_signature(readable.pop(index))
+        statements[index] = (signature,) if signature else ()
     fast = [i for i, content in readable.items() if looks_like_trail_file(content)]
     refused = _parse_fast(fast, readable, parts)
     for part in parts:
         for index, count in zip(part.indexes, _counts(part), strict=True):
             readings[index].seen = count
     for index in sorted(refused + [i for i in readable if i not in set(fast)]):
-        lenient = read_document(readable[index], limit, is_log_name=documents[index].is_log_name)
+        document = documents[index]
+        lenient = read_document(readable[index], limit, is_log_name=document.is_log_name, key=document.key)
         readings[index] = lenient.reading
+        statements[index] = lenient.statements
         positions[index] = lenient.positions
         _add_lenient(lenient, index, parts)
     key_accounts = [document.key.account_id if document.key else None for document in documents]
@@ -84,7 +95,7 @@ def decode_documents(documents: Sequence[Document], limit: int) -> Decoded:
         if not document.is_delivered_log:
             settle_whole_file(reading)
     sizes = [len(c) if isinstance(c, bytes) else 0 for c in contents]
-    return Decoded(readings, sha256, sizes, events)
+    return Decoded(readings, sha256, sizes, statements, events)
 
 
 def _parse_fast(indexes: list[int], contents: dict[int, bytes], parts: list[_Parsed]) -> list[int]:

@@ -43,3 +43,8 @@ def has_doubled_key(text: str, key: str) -> bool:
 def parse_at(text: str, start: int = 0) -> tuple[Json, int]:
     """The value that begins at `start`, and where it ends. Raises as `parse` does."""
     return _DECODER.raw_decode(text, start)
+
+
+def dump(value: Json) -> str:
+    """The text of a value, the same for the same value."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))

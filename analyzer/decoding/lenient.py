@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
@@ -17,7 +17,9 @@ from analyzer.cloudtrail import RECORD, TEXT_BOUND
 from analyzer.decoding.json_values import Json, has_doubled_key, parse, parse_at
 from analyzer.decoding.outcome import Outcome, Reading, rejected, skipped
 from analyzer.decoding.shapes import Found, export_line, is_recognized, unwrap
+from analyzer.decoding.statements import Statement, read_statement
 from analyzer.decoding.trail_files import looks_deep
+from analyzer.log_key import LogKey
 
 DEPTH_LIMIT = 200
 """Levels of nesting a record may have. CloudTrail's stay below twenty; Python's parser stops near a thousand."""
@@ -36,29 +38,35 @@ class LenientDocument:
     reading: Reading
     records: list[dict[str, Json]] = field(default_factory=list)
     positions: list[str] = field(default_factory=list)
+    statements: list[Statement] = field(default_factory=list)
 
     def to_arrow(self) -> pa.StructArray:
         """The records as an Arrow array."""
         return pa.array(self.records, RECORD)
 
 
-def read_document(data: bytes, limit: int, *, is_log_name: bool = True) -> LenientDocument:
+def read_document(
+    data: bytes, limit: int, *, is_log_name: bool = True, key: LogKey | None = None
+) -> LenientDocument:
     """Read a document of any known shape.
 
     Args:
         data: the uncompressed bytes.
         limit: ceiling in bytes for compressed data inside the document.
         is_log_name: whether its name says it should be a log; a README is skipped, a broken log is rejected.
+        key: where CloudTrail delivered it, if its name tells.
     """
     document = LenientDocument(Reading(Outcome.INGESTED))
     for found in _find(data, limit, is_log_name):
         if isinstance(found, Reading):
             return LenientDocument(found)
         if found.whole_file:
-            return LenientDocument(
-                skipped(found.skipped) if found.skipped else rejected(found.rejected, found.detail)
-            )
-        _account_for(found, document)
+            document.reading = skipped(found.skipped) if found.skipped else rejected(found.rejected, found.detail)
+        else:
+            _account_for(found, document)
+        if found.statement is not None:
+            statement = read_statement(found.skipped, found.statement, key, document.reading, found.position)
+            document.statements += [statement] if statement else []
     return document
 
 
@@ -222,7 +230,7 @@ def _find_lines(
 
 def _in_sequence(value: Json, limit: int, position: str) -> Iterator[Found]:
     for one in unwrap(value, limit, position):
-        yield Found(one.position, one.record, one.rejected, one.skipped, one.detail)
+        yield replace(one, whole_file=False)
 
 
 def _unreadable(text: str, is_log_name: bool, error: json.JSONDecodeError) -> Reading:

@@ -43,6 +43,8 @@ REMEDIES = {
     "no_event_time": "look at the record: it has no valid eventTime",
     "no_event_source": "look at the record: it has no eventSource",
     "no_event_name": "look at the record: it has no eventName",
+    "malformed_digest": "fetch it again: it is no digest as CloudTrail writes them",
+    "malformed_signature": "save the hex text of the object's metadata 'signature' again",
     "no_records": "fetch it again: CloudTrail delivers no empty log files",
     "unexpected_type": "look at the record: the field was read as missing and the record kept",
 }
@@ -50,6 +52,7 @@ REMEDIES = {
 
 SKIP_REASONS = {
     "digest": "a digest file, it lists log files and holds no events",
+    "digest_signature": "the signature of a digest file",
     "insight": "Insight events are no calls",
     "network_activity": "network activity events are no calls",
     "data_event": "data events are not used",

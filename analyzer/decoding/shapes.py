@@ -1,8 +1,9 @@
 """Which of CloudTrail's many wrappings a JSON value is, told by its content, and the records in it.
 
 Trail file, bare array, single record, output of `aws cloudtrail lookup-events` (whole or one event a line),
-EventBridge envelope, CloudWatch Logs subscription, export and `filter-log-events` output. Digests, Insight
-files, S3 notifications and trail descriptions are recognized so that they are skipped with their reason.
+EventBridge envelope, CloudWatch Logs subscription, export and `filter-log-events` output. Insight files and S3
+notifications are recognized so that they are skipped with their reason; digests and trail descriptions are
+skipped as logs too, and handed on as statements about them.
 """
 
 import base64
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from analyzer.decoding.compression import GZIP_MAGIC, gunzip
 from analyzer.decoding.json_values import Json, parse
 from analyzer.decoding.outcome import Reading
+from analyzer.trail_descriptions import is_description
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +29,11 @@ class Found:
     detail: str = ""
     whole_file: bool = False
     """The reason holds for the document, not for one record in it."""
+    statement: dict[str, Json] | None = None
+    """What speaks about logs and holds none: a digest or a trail description, as `skipped` says."""
 
 
 _RECORD_FIELDS = frozenset({"eventVersion", "eventTime", "eventSource", "eventName", "eventID", "userIdentity"})
-_TRAIL_DESCRIPTIONS = frozenset({"trailList", "EventSelectors", "AdvancedEventSelectors", "IsLogging"})
 _EXPORT_LINE = re.compile(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,15}Z (\{.*)$")
 
 
@@ -90,7 +93,7 @@ def _wrapping(value: dict[str, Json]) -> _Opener | None:
         return _filter_log_events
     if "digestStartTime" in value and "logFiles" in value:
         return _digest
-    if _TRAIL_DESCRIPTIONS & value.keys():
+    if is_description(value):
         return _trail_description
     if _RECORD_FIELDS & value.keys():
         return _record
@@ -181,11 +184,11 @@ def _text(text: str, position: str) -> Iterator[Found]:
 
 
 def _digest(value: dict[str, Json], limit: int, position: str) -> Iterator[Found]:
-    yield Found(position, skipped="digest", whole_file=not position)
+    yield Found(position, skipped="digest", whole_file=not position, statement=value)
 
 
 def _trail_description(value: dict[str, Json], limit: int, position: str) -> Iterator[Found]:
-    yield Found(position, skipped="trail_description", whole_file=not position)
+    yield Found(position, skipped="trail_description", whole_file=not position, statement=value)
 
 
 def _kind(value: Json) -> str:

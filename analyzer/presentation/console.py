@@ -10,6 +10,7 @@ from analyzer.presentation.safe_text import visible
 
 if TYPE_CHECKING:
     from analyzer.decoding import Finding, Reading
+    from analyzer.evidence import Evidence
     from analyzer.presentation.progress import ProgressLine
 
 PROGRAM = "sts-regions"
@@ -59,7 +60,7 @@ def finding_lines(name: str, reading: "Reading", *, is_known: bool = False) -> l
     """What stderr says about one document: one line for each reason."""
     from analyzer.decoding.outcome import REMEDIES
 
-    if reading.reason and not reading.seen:
+    if reading.reason and not reading.seen and not reading.notes:
         earlier = " (as before, not read again)" if is_known else ""
         detail = f" ({reading.detail})" if reading.detail else ""
         return [f"{name}: rejected{earlier}: {_words(reading.reason)}{detail}; {REMEDIES[reading.reason]}"]
@@ -73,6 +74,20 @@ def finding_lines(name: str, reading: "Reading", *, is_known: bool = False) -> l
         what = f"{_count(count, 'field')} of an unexpected type" if reason == "unexpected_type" else _words(reason)
         lines.append(f"{name}: {what}{_where(reading.findings, reason)}; {REMEDIES[reason]}")
     return lines
+
+
+def evidence_lines(evidence: "Evidence") -> list[str]:
+    """What stderr says of the evidence: what is not as CloudTrail delivered it, what is unusable."""
+    lines = []
+    for flaw in evidence.flaws:
+        if flaw.fault.is_invalid:
+            for key in flaw.objects:
+                lines.append(
+                    f"{key}: INVALID: {_words(flaw.fault.value)} "
+                    f"({flaw.trail.account_id} {flaw.trail.region}, digest of {flaw.until:%Y-%m-%dT%H:%MZ}); "
+                    "fetch it again; if it is the same there, somebody changed it"
+                )
+    return [*lines, *evidence.problems]
 
 
 def _where(findings: "list[Finding]", reason: str) -> str:

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -36,11 +36,19 @@ class Styled:
 
 
 @dataclass(frozen=True, slots=True)
+class Letters:
+    """A cell of letters that mean something each; `styles` has a colour for each letter."""
+
+    text: str
+    styles: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """Columns and rows as they are shown."""
 
     columns: tuple[str, ...]
-    rows: Sequence[Sequence[Cell | Styled]]
+    rows: Sequence[Sequence[Cell | Styled | Letters]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +89,8 @@ def render(answer: Answer, form: Format, *, color: bool = False, width: int | No
     return _terminal(answer, color, width)
 
 
-def _text(cell: Cell | Styled) -> Cell:
-    return cell.text if isinstance(cell, Styled) else cell
+def _text(cell: Cell | Styled | Letters) -> Cell:
+    return cell.text if isinstance(cell, Styled | Letters) else cell
 
 
 def _csv(table: Table) -> str:
@@ -142,9 +150,11 @@ def _terminal(answer: Answer, color: bool, width: int | None) -> str:
     return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
 
 
-def _rich_cell(cell: Cell | Styled) -> Any:
+def _rich_cell(cell: Cell | Styled | Letters) -> Any:
     from rich.text import Text
 
+    if isinstance(cell, Letters):
+        return Text.assemble(*((letter, cell.styles.get(letter, "")) for letter in plain(cell.text)))
     if isinstance(cell, Styled):
         return Text(plain(cell.text), style=cell.style)
     if isinstance(cell, int) and not isinstance(cell, bool):

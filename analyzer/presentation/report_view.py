@@ -34,7 +34,7 @@ def report_answer(report: Report, *, show_all: bool = False) -> Answer:
         table=verdict_table(report.verdicts),
         view=Table(_COLUMNS, [_view_row(row) for row in shown]),
         headline=(headline(report), basis(report)),
-        notes=(*_fold_notes(folded), *_global_notes(report)),
+        notes=(*_fold_notes(folded), *_global_notes(report), *_trail_notes(report)),
     )
 
 
@@ -110,7 +110,8 @@ def _view_row(row: VerdictRow) -> tuple[str | int | Styled | None, ...]:
         usage.service_calls,
         usage.failed_calls,
         (utc_text(usage.last_used) or "")[:10],
-        "; ".join(_in_words(reason, row) for reason in row.decision.reasons),
+        "; ".join(_in_words(reason, row) for reason in row.decision.reasons)
+        + (f"; to settle it: {row.settled_by}" if row.settled_by else ""),
     )
 
 
@@ -171,7 +172,16 @@ def _fold_notes(folded: Sequence[VerdictRow]) -> list[str]:
         notes.append(f"{account_id}: {'; '.join(parts)}")
     if notes:
         notes.append("Folded: regions without any log and those that cannot be toggled; --all shows every row.")
+    if any(_is_dark(row) for row in folded):
+        notes.append(
+            "What would settle a region without any log: its digests or a description of the trail (--trail), if "
+            "it is quiet; else its log files. 'sts-regions coverage' shows every hole."
+        )
     return notes
+
+
+def _trail_notes(report: Report) -> list[str]:
+    return [trail.in_words() for trail in report.evidence.trails if trail.shortcomings]
 
 
 def _global_notes(report: Report) -> list[str]:

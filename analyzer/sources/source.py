@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Protocol
 
+from analyzer.decoding import SIGNATURE_SUFFIX
 from analyzer.log_key import LogKey, parse_log_key
 
 LOG_SUFFIXES = (".json", ".gz", ".jsonl", ".ndjson", ".zip", ".tar", ".tgz", ".csv", ".log")
@@ -36,6 +37,11 @@ class SourceObject:
     def is_log_name(self) -> bool:
         """Whether something that is no log at this place has to be rejected."""
         return self.is_named or self.name.lower().endswith(LOG_SUFFIXES)
+
+    @property
+    def is_digest_signature(self) -> bool:
+        """Whether it lies beside a digest and is named as the file that holds its signature."""
+        return self.name.endswith(SIGNATURE_SUFFIX) and (key := self.log_key) is not None and key.is_digest
 
     @property
     def log_key(self) -> LogKey | None:

@@ -1,0 +1,154 @@
+"""Everything that a store and its user know about what the logs observe, put together."""
+
+import json
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from itertools import groupby
+
+from analyzer.coverage import CoverageEvidence, Place, days_by_place
+from analyzer.decoding import Outcome
+from analyzer.digest_chain import Chain, CheckedDigest, Flaw, check_chain
+from analyzer.holes import RejectedFile
+from analyzer.signatures import PublicKeys, Signature
+from analyzer.store import Store
+from analyzer.trail_descriptions import DescribedTrail, Document, read_trails
+from analyzer.usage import ActivityRow
+
+
+@dataclass(frozen=True, slots=True)
+class Witnesses:
+    """What the user hands in beside the logs: public keys of CloudTrail, and descriptions of trails."""
+
+    keys: PublicKeys = field(default_factory=PublicKeys)
+    descriptions: Sequence[Document] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Which days are observed, and from what this is known.
+
+    `problems`: what was handed in or found and cannot be used, in words.
+    """
+
+    coverage: CoverageEvidence
+    chains: tuple[Chain, ...] = ()
+    trails: tuple[DescribedTrail, ...] = ()
+    problems: tuple[str, ...] = ()
+    rejected_files: tuple[RejectedFile, ...] = ()
+
+    @property
+    def flaws(self) -> list[Flaw]:
+        """Every flaw of every chain, by trail and time."""
+        return [flaw for chain in self.chains for flaw in chain.flaws]
+
+    def rejected_by_place(self) -> Mapping[Place, Sequence[RejectedFile]]:
+        """The log files that could not be read, by account and region."""
+        files: dict[Place, list[RejectedFile]] = {}
+        for file in self.rejected_files:
+            files.setdefault((file.account_id, file.region), []).append(file)
+        return files
+
+    @property
+    def has_invalid_content(self) -> bool:
+        """Whether something is not what CloudTrail delivered."""
+        return any(flaw.fault.is_invalid for flaw in self.flaws)
+
+    @property
+    def places(self) -> set[Place]:
+        """Accounts and regions of which log files, events or digests are there."""
+        chains = {(chain.trail.account_id, chain.trail.region) for chain in self.chains}
+        return chains | self.coverage.inferred.keys() | self.coverage.unread.keys()
+
+
+def gather_evidence(store: Store, activity: Collection[ActivityRow], witnesses: Witnesses) -> Evidence:
+    """Put together what the ledger, the kept events and the user's witnesses say about the days."""
+    trails, problems = read_trails([*_stored_descriptions(store), *witnesses.descriptions])
+    chains = _chains(store, witnesses.keys)
+    unknown_keys = [
+        f"no public key with fingerprint {fingerprint} was handed in: digests signed with it are not verified; "
+        "CloudTrail has other keys in every region: save 'aws cloudtrail list-public-keys' of that region too"
+        for fingerprint in (store.fingerprints() if witnesses.keys else ())
+        if fingerprint not in witnesses.keys
+    ]
+    log_days = store.log_days()
+    delivered = [(d.account_id, d.region, d.day) for d in log_days if d.outcome is Outcome.INGESTED]
+    occurred = [(row.account_id, row.aws_region, day) for row in activity if row.aws_region for day in row.days]
+    coverage = CoverageEvidence(
+        proven=days_by_place(
+            (chain.trail.account_id, chain.trail.region, day)
+            for chain in chains
+            if not _is_blind(chain, trails)
+            for day in chain.proven_days()
+        ),
+        declared_since=_declared_since(store, trails),
+        inferred=days_by_place([*delivered, *occurred]),
+        unread=days_by_place((d.account_id, d.region, d.day) for d in log_days if d.outcome is Outcome.REJECTED),
+        write_only_accounts=_write_only_accounts(activity),
+    )
+    unusable = [
+        f"{uri}: {reason.replace('_', ' ')}, it proves nothing" for uri, reason in store.unusable_statements()
+    ]
+    # The file's own name holds account, region and time; the place of this copy is nobody else's business.
+    rejected = tuple(
+        RejectedFile(account_id, region, day, uri.rpartition("/")[2], reason)
+        for account_id, region, day, uri, reason in store.rejected_log_files()
+    )
+    return Evidence(coverage, chains, trails, (*problems, *unknown_keys, *unusable), rejected)
+
+
+def _stored_descriptions(store: Store) -> list[Document]:
+    return [(name, json.loads(text)) for name, text in store.trail_descriptions()]
+
+
+def _chains(store: Store, keys: PublicKeys) -> tuple[Chain, ...]:
+    """The digests checked trail by trail, so that only one trail's are held at a time."""
+    by_trail = groupby(store.digests(signed=bool(keys)), key=lambda found: found[0].digest.trail)
+    return tuple(check_chain(_with_signatures(found, keys)) for _, found in by_trail)
+
+
+def _with_signatures(
+    found: Iterable[tuple[CheckedDigest, tuple[str, ...]]], keys: PublicKeys
+) -> Iterable[CheckedDigest]:
+    for item, saved in found:
+        states = [keys.verify(item.digest, item.sha256, signature) for signature in saved] if keys else []
+        # Of several signatures saved for one digest, a right one is proof enough.
+        for state in (Signature.VERIFIED, Signature.INVALID):
+            if state in states:
+                yield replace(item, signature=state)
+                break
+        else:
+            yield item
+
+
+def _is_blind(chain: Chain, trails: Iterable[DescribedTrail]) -> bool:
+    """Whether the chain's own trail is described as one that does not record AssumeRole: it proves no silence."""
+    return any(
+        not trail.sees_sts
+        and (trail.name, trail.home_region) == (chain.trail.name, chain.trail.home_region)
+        and (trail.is_organization or trail.account_id == chain.trail.account_id)
+        for trail in trails
+    )
+
+
+def _declared_since(store: Store, trails: Iterable[DescribedTrail]) -> dict[str, date]:
+    """The first declared day of each account. An organization trail declares for the accounts in its folders."""
+    # A copy may begin below the organization's folder; then every account in it counts.
+    members = store.organization_accounts() or store.folder_accounts()
+    since: dict[str, date] = {}
+    for trail in trails:
+        if (first := trail.first_day) is None:
+            continue
+        for account_id in {trail.account_id} | (members if trail.is_organization else set()):
+            since[account_id] = min(first, since.get(account_id, first))
+    return since
+
+
+def _write_only_accounts(activity: Iterable[ActivityRow]) -> frozenset[str]:
+    events: Counter[str] = Counter()
+    writes: Counter[str] = Counter()
+    for row in activity:
+        events[row.account_id] += row.events
+        writes[row.account_id] += row.writes
+    return frozenset(account for account, count in events.items() if count == writes[account])
