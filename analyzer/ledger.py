@@ -129,9 +129,9 @@ class SourceRow:
 
     @property
     def nbytes(self) -> int:
-        """About how much memory its statements hold."""
+        """About how much memory its statements hold, until they are rows."""
         files = sum(len(s.files) for s in self.statements if isinstance(s, Digest))
-        return 4_000 * len(self.statements) + 800 * files
+        return 10_000 * len(self.statements) + 1_000 * files
 
 
 def schema_statements() -> str:
