@@ -182,7 +182,7 @@ def coverage(
     question = _question(since, until, 0, account, region, "review", trail, public_keys)
     result, ingested = _session(_with_trails(sources or [], store, trail), store).report(question)
     _write(coverage_answer(build_coverage_report(result), list_holes=holes, show_all=show_all), output, out)
-    return _evidence_code(result, _exit_code(ingested))
+    return _evidence_code(result, ingested)
 
 
 @app.command()
@@ -389,14 +389,15 @@ def _report(
 
     result, ingested = session.report(question)
     _write(report_answer(result, show_all=show_all), output, out)
-    return _evidence_code(result, _exit_code(ingested))
+    return _evidence_code(result, ingested)
 
 
-def _evidence_code(result: "Report", code: ExitCode) -> ExitCode:
-    """Narrate what is not as CloudTrail delivered it; the answer does not rest on it."""
+def _evidence_code(result: "Report", ingested: "Ingested | None") -> ExitCode:
+    """Narrate the run, and what is not as CloudTrail delivered it; the answer does not rest on that."""
     from analyzer.presentation.console import evidence_lines, say
 
-    for line in evidence_lines(result.evidence):
+    code = _exit_code(ingested)
+    for line in evidence_lines(result.evidence, ingested.named if ingested else ()):
         say(line)
     return ExitCode.INPUT_REJECTED if result.evidence.has_invalid_content else code
 

@@ -89,7 +89,10 @@ class CoverageReport:
                 }
                 for trail in self.evidence.trails
             ],
-            "problems": list(self.evidence.problems),
+            "problems": [
+                *self.evidence.problems,
+                *(f"{file.uri}: {file.in_words()}" for file in self.evidence.unusable),
+            ],
         }
 
 

@@ -130,8 +130,10 @@ def check_chain(found: Iterable[CheckedDigest]) -> Chain:
 
     Raises ValueError when there is none.
     """
-    distinct = {(item.digest.object, item.sha256): item for item in found}
-    items = sorted(distinct.values(), key=_order)
+    # Found in its own place and once more elsewhere, it is sound, and the other one is still named.
+    found = sorted(found, key=lambda item: not item.is_moved)
+    moved = {_identity(item): item for item in found if item.is_moved}
+    items = sorted({_identity(item): item for item in found}.values(), key=_order)
     signatures = dict.fromkeys(Signature, 0)
     for item in items:
         signatures[item.signature] += 1
@@ -140,6 +142,7 @@ def check_chain(found: Iterable[CheckedDigest]) -> Chain:
     runs, breaks = _follow([item for item in items if not item.digest.is_backfill], sound)
     spoiled = [item for item in items if item.digest.is_backfill and _identity(item) not in sound]
     flaws = [*breaks, *(flaw for item in items for flaw in _own_flaws(item, _identity(item) in altered))]
+    flaws += [_flaw(Fault.MOVED_DIGEST, item, item.digest.bucket, item.digest.object) for item in moved.values()]
     return Chain(
         trail=items[0].digest.trail,
         digests=len(items),
@@ -187,26 +190,31 @@ def _own_flaws(item: CheckedDigest, is_altered: bool) -> Iterator[Flaw]:
         yield _flaw(Fault.ALTERED_DIGEST, item, digest.bucket, digest.object)
     if item.signature is Signature.INVALID:
         yield _flaw(Fault.INVALID_SIGNATURE, item, digest.bucket, digest.object)
-    if item.is_moved:
-        yield _flaw(Fault.MOVED_DIGEST, item, digest.bucket, digest.object)
     for files in item.unsound:
         yield _flaw(files.fault, item, files.bucket, *files.objects)
 
 
 def _altered(items: Sequence[CheckedDigest]) -> set[_Identity]:
-    """Digests of which a later one names another hash, or of which two contents contend with nobody to tell."""
-    named: dict[str, set[str | None]] = {}
-    contents: dict[str, int] = {}
+    """Digests that are not what the ones after them say they are, the latest judged first.
+
+    What an altered digest says of the one before it does not count. Of two contents in one place between which
+    nobody decides, or of which both are named, neither counts. A verified signature is above all of this.
+    """
+    copies: dict[str, list[CheckedDigest]] = {}
+    named_by: dict[str, list[CheckedDigest]] = {}
     for item in items:
-        contents[item.digest.object] = contents.get(item.digest.object, 0) + 1
+        copies.setdefault(item.digest.object, []).append(item)
         if item.digest.previous_object:
-            named.setdefault(item.digest.previous_object, set()).add(item.digest.previous_sha256)
-    altered = set()
-    for item in items:
-        hashes = named.get(item.digest.object)
-        is_contested = contents[item.digest.object] > 1 and item.signature is not Signature.VERIFIED
-        if is_contested if hashes is None else item.sha256 not in hashes:
-            altered.add(_identity(item))
+            named_by.setdefault(item.digest.previous_object, []).append(item)
+    altered: set[_Identity] = set()
+    for key, contents in sorted(copies.items(), key=lambda entry: _order(entry[1][-1]), reverse=True):
+        witnesses = [item for item in named_by.get(key, ()) if _identity(item) not in altered]
+        hashes = {item.digest.previous_sha256 for item in witnesses}
+        is_contested = len(contents) > 1 and len(hashes) != 1
+        for item in contents:
+            is_other = bool(hashes) and item.sha256 not in hashes
+            if (is_contested or is_other) and item.signature is not Signature.VERIFIED:
+                altered.add(_identity(item))
     return altered
 
 

@@ -18,8 +18,9 @@ LONGEST_PERIOD = timedelta(days=31)
 _NAME = re.compile(
     r"^[0-9]{12}_CloudTrail-Digest_([a-z0-9-]{1,32})_(.{1,200})_([a-z0-9-]{1,32})_[0-9]{8}T[0-9]{6}Z(_backfill)?\.json"
 )
-_SHA256 = re.compile(r"^[0-9a-fA-F]{64}$")
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _DOUBLE_MEMBER = re.compile(r"#[0-9]+$")
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 _BOUND = 1024
 _EARLIEST, _LATEST = datetime(2000, 1, 1), datetime(9999, 1, 1)
 
@@ -137,7 +138,7 @@ class _Texts:
         text = self.value.get(name)
         if text is None:
             return None
-        if not isinstance(text, str) or not 0 < len(text) <= _BOUND:
+        if not isinstance(text, str) or not 0 < len(text) <= _BOUND or _HALF_CHARACTER.search(text):
             raise MalformedDigest(f"{name} is no text of a sane length")
         return text
 
@@ -149,7 +150,7 @@ class _Texts:
 
     def optional_sha256(self, name: str) -> str | None:
         text = self.optional(name)
-        if text is not None and not _SHA256.match(text):
+        if text is not None and not _SHA256.fullmatch(text):
             raise MalformedDigest(f"{name} is no SHA-256 in hex")
         return text.lower() if text else None
 

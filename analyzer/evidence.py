@@ -9,11 +9,12 @@ from itertools import groupby
 
 from analyzer.coverage import CoverageEvidence, Place, days_by_place
 from analyzer.decoding import Outcome
+from analyzer.decoding.outcome import REMEDIES
 from analyzer.digest_chain import Chain, CheckedDigest, Flaw, check_chain
 from analyzer.holes import RejectedFile
 from analyzer.signatures import PublicKeys, Signature
 from analyzer.store import Store
-from analyzer.trail_descriptions import DescribedTrail, Document, read_trails
+from analyzer.trail_descriptions import DescribedTrail, Document, Shortcoming, read_trails
 from analyzer.usage import ActivityRow
 
 
@@ -26,16 +27,31 @@ class Witnesses:
 
 
 @dataclass(frozen=True, slots=True)
+class UnusableFile:
+    """A digest or a signature that is none as CloudTrail writes them."""
+
+    uri: str
+    reason: str
+    detail: str
+
+    def in_words(self) -> str:
+        """What is wrong and what to do, as one clause."""
+        detail = f" ({self.detail})" if self.detail else ""
+        return f"{self.reason.replace('_', ' ')}, it proves nothing{detail}; {REMEDIES[self.reason]}"
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """Which days are observed, and from what this is known.
 
-    `problems`: what was handed in or found and cannot be used, in words.
+    `problems`: what was handed in and cannot be used, in words.
     """
 
     coverage: CoverageEvidence
     chains: tuple[Chain, ...] = ()
     trails: tuple[DescribedTrail, ...] = ()
     problems: tuple[str, ...] = ()
+    unusable: tuple[UnusableFile, ...] = ()
     rejected_files: tuple[RejectedFile, ...] = ()
 
     @property
@@ -87,15 +103,13 @@ def gather_evidence(store: Store, activity: Collection[ActivityRow], witnesses: 
         unread=days_by_place((d.account_id, d.region, d.day) for d in log_days if d.outcome is Outcome.REJECTED),
         write_only_accounts=_write_only_accounts(activity),
     )
-    unusable = [
-        f"{uri}: {reason.replace('_', ' ')}, it proves nothing" for uri, reason in store.unusable_statements()
-    ]
+    unusable = tuple(UnusableFile(*row) for row in store.unusable_statements())
     # The file's own name holds account, region and time; the place of this copy is nobody else's business.
     rejected = tuple(
         RejectedFile(account_id, region, day, uri.rpartition("/")[2], reason)
         for account_id, region, day, uri, reason in store.rejected_log_files()
     )
-    return Evidence(coverage, chains, trails, (*problems, *unknown_keys, *unusable), rejected)
+    return Evidence(coverage, chains, trails, (*problems, *unknown_keys), unusable, rejected)
 
 
 def _stored_descriptions(store: Store) -> list[Document]:
@@ -123,9 +137,9 @@ def _with_signatures(
 
 
 def _is_blind(chain: Chain, trails: Iterable[DescribedTrail]) -> bool:
-    """Whether the chain's own trail is described as one that does not record AssumeRole: it proves no silence."""
+    """Whether the chain's own trail is described as one that need not record AssumeRole: it proves no silence."""
     return any(
-        not trail.sees_sts
+        (not trail.sees_sts or Shortcoming.FILTERED in trail.shortcomings)
         and (trail.name, trail.home_region) == (chain.trail.name, chain.trail.home_region)
         and (trail.is_organization or trail.account_id == chain.trail.account_id)
         for trail in trails
@@ -134,15 +148,27 @@ def _is_blind(chain: Chain, trails: Iterable[DescribedTrail]) -> bool:
 
 def _declared_since(store: Store, trails: Iterable[DescribedTrail]) -> dict[str, date]:
     """The first declared day of each account. An organization trail declares for the accounts in its folders."""
-    # A copy may begin below the organization's folder; then every account in it counts.
-    members = store.organization_accounts() or store.folder_accounts()
+    organizations = store.organizations()
     since: dict[str, date] = {}
     for trail in trails:
         if (first := trail.first_day) is None:
             continue
-        for account_id in {trail.account_id} | (members if trail.is_organization else set()):
+        members: set[str] = set()
+        if trail.is_organization:
+            members = _members(trail.account_id, organizations) if organizations else store.folder_accounts()
+        for account_id in {trail.account_id} | members:
             since[account_id] = min(first, since.get(account_id, first))
     return since
+
+
+def _members(account_id: str, organizations: Mapping[str, set[str]]) -> set[str]:
+    """The accounts in the folder of the organization that the trail's account is in; of the only one, if need be.
+
+    Where no organization has a folder, a copy began below it, and every account with a folder counts.
+    """
+    own = [accounts for accounts in organizations.values() if account_id in accounts]
+    found = own or (list(organizations.values()) if len(organizations) == 1 else [])
+    return set().union(*found)
 
 
 def _write_only_accounts(activity: Iterable[ActivityRow]) -> frozenset[str]:

@@ -138,15 +138,22 @@ def _fetch_days(first: date, last: date) -> str:
 
 
 def chain_holes(flaws: Iterable[Flaw], window: Window) -> list[Hole]:
-    """The flaws of digest chains that lie in the window, each with what to do about it."""
+    """The flaws of digest chains that touch the window, and all invalid ones, each with what to do about it."""
     return [
         Hole(
             *(flaw.trail.account_id, flaw.trail.region, flaw.since, flaw.until, flaw.fault, _remedy(flaw)),
             *(flaw.trail.name, flaw.digest, flaw.bucket, flaw.objects),
         )
         for flaw in flaws
-        if flaw.since < window.end and flaw.until >= window.start
+        # What is not as CloudTrail delivered it is told whatever was asked.
+        if flaw.fault.is_invalid or _overlaps(flaw, window)
     ]
+
+
+def _overlaps(flaw: Flaw, window: Window) -> bool:
+    if flaw.since == flaw.until:
+        return window.start <= flaw.since <= window.end
+    return flaw.since < window.end and flaw.until > window.start
 
 
 def _remedy(flaw: Flaw) -> str:

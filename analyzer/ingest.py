@@ -128,6 +128,8 @@ class Ingested:
 
     balance: Balance
     has_rejections: bool
+    named: frozenset[str] = frozenset()
+    """URIs of documents of which something was said."""
 
 
 def ingest(
@@ -162,6 +164,7 @@ class _Run:
         self._known_archives = store.known_archives()
         self._batch = Batch()
         self._run_id = 0
+        self._named: set[str] = set()
 
     def carry_out(self, sources: Iterable[Source], now: datetime) -> Ingested:
         groups, size = self._plan(sources)
@@ -177,7 +180,7 @@ class _Run:
             self._narrator.finish()
         balance = self._tally.balance()
         is_clean = not (balance.files.rejected or balance.records.rejected or self._tally.notes)
-        return Ingested(balance, has_rejections=not is_clean)
+        return Ingested(balance, not is_clean, frozenset(self._named))
 
     # Listing: what is new, and what the ledger answers
 
@@ -282,6 +285,7 @@ class _Run:
             self._tally.count_reading(row.reading)
             records += row.reading.seen
             if not row.reading.is_clean:
+                self._named.add(row.uri)
                 self._narrator.finding(name, row.reading)
         self._batch.add(decoded.rows, decoded.events)
         self._narrator.advance(len(decoded.rows), decoded.size, records)

@@ -201,7 +201,8 @@ def build_report(store: Store, catalogue: Catalogue, question: Question, balance
     )
     activity = [ActivityRow.from_row(row) for row in store.ask("activity", values).to_pylist()]
     evidence = gather_evidence(store, activity, question.witnesses)
-    accounts = {row.account_id for row in activity} | store.folder_accounts()
+    chains = {chain.trail.account_id for chain in evidence.chains}
+    accounts = {row.account_id for row in activity} | store.folder_accounts() | chains
     rows = _verdict_rows(
         sorted(accounts - {UNKNOWN_ACCOUNT}),
         usage,

@@ -54,13 +54,15 @@ _GLOB_CHARACTER = re.compile(r"[*?\[]")
 _ROWS_AT_ONCE = 10_000
 _DIGEST_MARK = "_CloudTrail-Digest_"
 
-# A listed file is as it was delivered when copies of it were ingested and all of them have the listed hash.
+# A listed file is as it was delivered when it was ingested and all copies of it have the listed hash.
 _UNSOUND_FILES = f"""
 WITH copies AS (
     SELECT
         object_name,
-        min(sha256) FILTER (WHERE outcome = 'ingested') AS least,
-        max(sha256) FILTER (WHERE outcome = 'ingested') AS greatest
+        -- The hash of what could not be decompressed is empty: nobody can tell what it is.
+        min(sha256) FILTER (WHERE sha256 <> '') AS least,
+        max(sha256) FILTER (WHERE sha256 <> '') AS greatest,
+        bool_or(outcome = 'ingested') AS is_read
     FROM current_sources
     WHERE folder = '{LOG_FOLDER}'
     GROUP BY object_name
@@ -70,8 +72,8 @@ listed AS (
         file.source_id, file.bucket, file.object,
         CASE
             WHEN copies.object_name IS NULL THEN '{Fault.MISSING_LOG_FILE}'
-            WHEN copies.least IS NULL THEN '{Fault.UNREAD_LOG_FILE}'
             WHEN copies.least <> file.sha256 OR copies.greatest <> file.sha256 THEN '{Fault.WRONG_HASH}'
+            WHEN NOT copies.is_read THEN '{Fault.UNREAD_LOG_FILE}'
         END AS fault
     FROM digest_files AS file LEFT JOIN copies USING (object_name)
     WHERE file.source_id IN (SELECT source_id FROM current_sources)
@@ -518,15 +520,18 @@ class Store:
 
     def folder_accounts(self) -> set[str]:
         """Accounts that have a trail folder (log files, digests or others)."""
-        return self._accounts("in_trail_folder")
-
-    def organization_accounts(self) -> set[str]:
-        """Accounts that have a folder below an organization's, as an organization trail makes them."""
-        return self._accounts("organization IS NOT NULL")
-
-    def _accounts(self, condition: str) -> set[str]:
-        rows = self._connection.execute(f"SELECT DISTINCT account_id FROM current_sources WHERE {condition}")
+        rows = self._connection.execute("SELECT DISTINCT account_id FROM current_sources WHERE in_trail_folder")
         return {account for (account,) in rows.fetchall()}
+
+    def organizations(self) -> dict[str, set[str]]:
+        """Accounts that have a folder below an organization's, as an organization trail makes them, by its id."""
+        rows = self._connection.execute(
+            "SELECT DISTINCT organization, account_id FROM current_sources WHERE organization IS NOT NULL"
+        )
+        accounts: dict[str, set[str]] = {}
+        for organization, account_id in rows.fetchall():
+            accounts.setdefault(organization, set()).add(account_id)
+        return accounts
 
     def digests(self, *, signed: bool) -> Iterator[tuple[CheckedDigest, tuple[str, ...]]]:
         """Every digest with the state of the files it lists and its saved signatures, trail by trail.
@@ -563,10 +568,11 @@ class Store:
             "ORDER BY ALL"
         ).fetchall()
 
-    def unusable_statements(self) -> list[tuple[str, str]]:
-        """URI and reason of every digest and signature that could not be used."""
+    def unusable_statements(self) -> list[tuple[str, str, str]]:
+        """URI, reason and detail of every digest and signature that could not be used."""
         return self._connection.execute(
-            "SELECT s.uri, r.reason FROM current_sources AS s JOIN source_reasons AS r USING (source_id) "
+            "SELECT s.uri, r.reason, s.detail "
+            "FROM current_sources AS s JOIN source_reasons AS r USING (source_id) "
             "WHERE r.kind = 'note' AND r.reason IN ('malformed_digest', 'malformed_signature') ORDER BY ALL"
         ).fetchall()
 

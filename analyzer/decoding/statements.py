@@ -46,6 +46,7 @@ def read_statement(
         return parse_digest(value, key)
     except MalformedDigest as error:
         reading.note("malformed_digest", position, str(error))
+        reading.detail = str(error)
         return None
 
 

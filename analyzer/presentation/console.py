@@ -1,7 +1,7 @@
 """Owns stderr and exit codes: narration, findings, progress, errors."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from analyzer.balance import Balance
@@ -72,11 +72,12 @@ def finding_lines(name: str, reading: "Reading", *, is_known: bool = False) -> l
         )
     for reason, count in reading.notes.items():
         what = f"{_count(count, 'field')} of an unexpected type" if reason == "unexpected_type" else _words(reason)
+        what += ", it proves nothing" if reading.reason else ""
         lines.append(f"{name}: {what}{_where(reading.findings, reason)}; {REMEDIES[reason]}")
     return lines
 
 
-def evidence_lines(evidence: "Evidence") -> list[str]:
+def evidence_lines(evidence: "Evidence", named: Collection[str] = ()) -> list[str]:
     """What stderr says of the evidence: what is not as CloudTrail delivered it, what is unusable."""
     lines = []
     for flaw in evidence.flaws:
@@ -87,14 +88,15 @@ def evidence_lines(evidence: "Evidence") -> list[str]:
                     f"({flaw.trail.account_id} {flaw.trail.region}, digest of {flaw.until:%Y-%m-%dT%H:%MZ}); "
                     "fetch it again; if it is the same there, somebody changed it"
                 )
+    lines += [f"{file.uri}: {file.in_words()}" for file in evidence.unusable if file.uri not in named]
     return [*lines, *evidence.problems]
 
 
 def _where(findings: "list[Finding]", reason: str) -> str:
     places = [
-        f"{f.position}: {f.detail}" if f.detail else f.position
+        ": ".join(part for part in (f.position, f.detail) if part)
         for f in findings
-        if f.reason == reason and f.position
+        if f.reason == reason and (f.position or f.detail)
     ]
     return f" ({'; '.join(places)})" if places else ""
 

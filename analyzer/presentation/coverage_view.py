@@ -118,6 +118,7 @@ def _notes(report: CoverageReport, *, show_all: bool) -> list[str]:
     notes += [_chain_in_words(chain) for chain in report.evidence.chains]
     notes += [trail.in_words() for trail in report.evidence.trails]
     notes += report.evidence.problems
+    notes += [f"{file.uri}: {file.in_words()}" for file in report.evidence.unusable]
     told = {(account_id, region) for (account_id, _), regions in folded.items() for region in regions}
     holes = [*report.broken, *(hole for hole in report.dark if (hole.account_id, hole.region) not in told)]
     for hole in holes if show_all else holes[:_HOLES_SHOWN]:
