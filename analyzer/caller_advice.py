@@ -117,12 +117,16 @@ class Advice:
 
     code: Fix
     text: str
+    move_to: str | None = None
+    """Host of the regional endpoint to call instead; None if there is nothing to move or no region to name."""
 
 
 def advise(endpoint: Endpoint, client: Client, caller: CallerFacts) -> Advice:
     """What has to change so that a caller uses a regional endpoint; the first rule that matches decides."""
     fix = _fix(endpoint, client, caller)
-    return Advice(fix, _text(fix, client, caller))
+    region = _region(caller)
+    host = f"sts.{region}.{caller.dns_suffix}" if region and "{goal}" in _TEXTS[fix] else None
+    return Advice(fix, _text(fix, client, region, host), host)
 
 
 def _fix(endpoint: Endpoint, client: Client, caller: CallerFacts) -> Fix:
@@ -182,12 +186,11 @@ def _region(caller: CallerFacts) -> str | None:
     return next((region for region in named if Catalogue.is_region_code(region) and region.isprintable()), None)
 
 
-def _text(fix: Fix, client: Client, caller: CallerFacts) -> str:
-    region, default = _region(caller), client.default
+def _text(fix: Fix, client: Client, region: str | None, host: str | None) -> str:
+    default = client.default
     gain = "" if region == VIRGINIA else f" (less latency, no dependence on {VIRGINIA})"
-    regional = f"sts.{region}.{caller.dns_suffix}{gain}"
     return _TEXTS[fix].format(
-        goal=regional if region else "the STS endpoint of the region the caller runs in",
+        goal=f"{host}{gain}" if host else "the STS endpoint of the region the caller runs in",
         name=default.name if default else "this software",
         version=default.below_version if default else "",
         sign_in=region or "<region>",
