@@ -213,6 +213,40 @@ def usage(
 
 
 @app.command()
+def callers(
+    sources: OptionalSources = None,
+    store: StoreOption = None,
+    since: Since = None,
+    until: Until = None,
+    account: Account = None,
+    region: Region = None,
+    endpoint: Annotated[
+        Literal["global", "regional", "unknown"] | None,
+        typer.Option(help="Only callers of this kind of endpoint."),
+    ] = None,
+    principal: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATTERN", help="Only this principal, whole or with * and ?; may be repeated."),
+    ] = None,
+    output: Output = None,
+    out: Out = None,
+    show_all: ShowAll = False,
+) -> ExitCode:
+    """List who calls which endpoint, with what software, and what each caller has to change."""
+    from analyzer.caller_report import Selection, build_caller_report
+    from analyzer.presentation.callers_view import callers_answer
+    from analyzer.usage import Endpoint
+
+    question = _question(since, until, 0, account, region, "review")
+    principals = tuple(map(_as_text, principal or ()))
+    selection = Selection(Endpoint(endpoint) if endpoint else None, principals)
+    with _session(sources or [], store).opened() as (opened, ingested):
+        answer = callers_answer(build_caller_report(opened, question, selection), show_all=show_all)
+    _write(answer, output, out)
+    return _exit_code(ingested)
+
+
+@app.command()
 def query(
     name_or_sql: Annotated[
         str | None,

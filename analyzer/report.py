@@ -36,6 +36,12 @@ class Question:
     regions: frozenset[str] = frozenset()
     witnesses: Witnesses = field(default_factory=Witnesses)
 
+    def asks_for(self, account_id: str, *regions: str | None) -> bool:
+        """Whether a row is asked for: its account, and at least one of its regions."""
+        if self.accounts and account_id not in self.accounts:
+            return False
+        return not self.regions or any(region in self.regions for region in regions)
+
 
 @dataclass(frozen=True, slots=True)
 class VerdictRow:
@@ -216,8 +222,8 @@ def build_report(store: Store, catalogue: Catalogue, question: Question, balance
         window=window,
         min_days=question.policy.min_days,
         balance=balance or store.balance(),
-        usage=tuple(row for row in usage if _is_asked(question, row.account_id, row.region, row.serving_region)),
-        verdicts=tuple(row for row in rows if _is_asked(question, row.account_id, row.region.code)),
+        usage=tuple(row for row in usage if question.asks_for(row.account_id, row.region, row.serving_region)),
+        verdicts=tuple(row for row in rows if question.asks_for(row.account_id, row.region.code)),
         evidence=evidence,
     )
 
@@ -244,7 +250,7 @@ def usage_by_period(store: Store, question: Question, period: str) -> list[Perio
     window = window_of(store, question.since, question.until)
     table = store.ask("usage_by_period", {**window_values(window), "period": period})
     rows = [PeriodRow(**{**row, "endpoint": Endpoint(row["endpoint"])}) for row in table.to_pylist()]
-    asked = [row for row in rows if _is_asked(question, row.account_id, row.region, row.serving_region)]
+    asked = [row for row in rows if question.asks_for(row.account_id, row.region, row.serving_region)]
     return sorted(
         asked,
         key=lambda row: (
@@ -255,12 +261,6 @@ def usage_by_period(store: Store, question: Question, period: str) -> list[Perio
             row.serving_region or "",
         ),
     )
-
-
-def _is_asked(question: Question, account_id: str, *regions: str | None) -> bool:
-    if question.accounts and account_id not in question.accounts:
-        return False
-    return not question.regions or any(region in question.regions for region in regions)
 
 
 def _verdict_rows(

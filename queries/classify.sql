@@ -143,6 +143,9 @@ SELECT
     ) AS principal,
     error_code,
     role_arn,
+    user_identity_type,
+    user_identity_identity_provider,
+    invoked_by,
     source_ip_address,
     user_agent,
     vpc_endpoint_id

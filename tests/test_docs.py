@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from analyzer.caller_advice import Fix
+from analyzer.caller_report import CALLERS
 from analyzer.cli import command_line
 from analyzer.decoding.outcome import REMEDIES, SKIP_REASONS
 from analyzer.errors import ExitCode
@@ -57,7 +59,7 @@ def test_the_output_shown_in_the_readme_is_what_the_demo_prints(
 
 
 def test_every_option_that_the_documents_name_exists(capsys: pytest.CaptureFixture[str]) -> None:
-    for command in ("analyze", "ingest", "report", "coverage", "usage", "query", "show", "endpoints"):
+    for command in ("analyze", "ingest", "report", "coverage", "usage", "callers", "query", "show", "endpoints"):
         command_line([command, "--help"])
     known = set(re.findall(r"--[a-z-]+", capsys.readouterr().out))
     own = re.sub(r"^    aws .*$", "", "\n".join([README, *DOCS.values()]), flags=re.MULTILINE)
@@ -68,6 +70,10 @@ def test_every_option_that_the_documents_name_exists(capsys: pytest.CaptureFixtu
 def test_every_reason_and_verdict_is_explained() -> None:
     rules = DOCS["verdicts.md"]
     assert [word for word in [*Verdict, *Reason] if f"`{word}`" not in rules] == []
+
+
+def test_every_field_and_every_fix_of_a_caller_is_explained() -> None:
+    assert [word for word in [*CALLERS.names, *Fix] if f"`{word}`" not in DOCS["callers.md"]] == []
 
 
 def test_every_skip_and_rejection_is_explained() -> None:

@@ -44,6 +44,14 @@ def test_usage_is_written_as_it_was(form: str, tmp_path: Path, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("form", SUFFIXES)
+def test_callers_are_written_as_they_were(form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    out = tmp_path / "callers"
+    command_line(["callers", "sample_logs/AWSLogs", "--output", form, "--out", str(out)])
+    check(f"callers.{SUFFIXES[form]}", out.read_bytes())
+
+
+@pytest.mark.parametrize("form", SUFFIXES)
 def test_the_catalogue_is_written_as_it_was(form: str, tmp_path: Path) -> None:
     out = tmp_path / "endpoints"
     regions = ("us-east-1", "eu-west-1", "af-south-1", "us-gov-west-1", "xx-new-1")

@@ -51,6 +51,7 @@ QUERIES = {
     "ad hoc": ("query", f"SELECT {COLUMNS} FROM events ORDER BY event_id"),
     "errors": ("query", "errors"),
     "usage": ("usage",),
+    "callers": ("callers", "--all"),
     "report": ("report", "--all"),
     "event": ("show", ALL_AT_ONCE),
 }

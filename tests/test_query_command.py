@@ -130,9 +130,10 @@ def test_every_placeholder_of_a_query_is_declared(name: str) -> None:
     assert set(re.findall(r"\$(\w+)", load_query(name).sql)) <= set(parameters_of(name))
 
 
-def test_the_files_are_the_nine_questions() -> None:
+def test_the_files_are_the_ten_questions() -> None:
     assert query_names() == (
         "activity",
+        "callers",
         "calls",
         "classify",
         "errors",
@@ -402,7 +403,7 @@ def test_a_time_that_python_cannot_hold_is_shown_or_refused_in_one_line(
         (["usage", "--since", "2026-02-30"], ExitCode.USAGE, "--since"),
         (["usage", "--since", "2026-10-02", "--until", "2026-10-01"], ExitCode.USAGE, "ends before it begins"),
         (["usage_by_period", "--param", "period=fortnight"], ExitCode.FAILED, "fortnight"),
-        (["no_such_query"], ExitCode.FAILED, "there are: activity, calls"),
+        (["no_such_query"], ExitCode.FAILED, "there are: activity, callers"),
         (["SELECT $account"], ExitCode.FAILED, "account"),
         (["SELECT ?"], ExitCode.FAILED, "failed"),
         (["SELECT 1", "--param", "account=1"], ExitCode.USAGE, "--param"),
