@@ -65,7 +65,7 @@ class Selection:
     principals: tuple[str, ...] = ()
     """Whole principals, or patterns as a shell has them (`*`, `?`, `[…]`); upper and lower case differ."""
 
-    def asks_for(self, endpoint: Endpoint, principal: str) -> bool:
+    def asks_about(self, endpoint: Endpoint, principal: str) -> bool:
         """Whether a caller is asked for."""
         if self.endpoint not in (None, endpoint):
             return False
@@ -163,5 +163,5 @@ def _counts(table: pa.Table) -> Iterator[CallerCount]:
 
 def _is_asked(question: Question, selection: Selection, count: CallerCount) -> bool:
     who = count.identity
-    is_place_asked = question.asks_for(who.account_id, who.region, who.serving_region)
-    return is_place_asked and selection.asks_for(who.endpoint, who.principal)
+    is_place_asked = question.asks_about(who.account_id, who.region, who.serving_region)
+    return is_place_asked and selection.asks_about(who.endpoint, who.principal)

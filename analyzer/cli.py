@@ -12,6 +12,7 @@ from analyzer.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from analyzer.evidence import Witnesses
+    from analyzer.findings import Watch
     from analyzer.ingest import Ingested, IngestOptions
     from analyzer.presentation.output import Answer
     from analyzer.queries import Value
@@ -51,6 +52,45 @@ Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write t
 Since = Annotated[str | None, typer.Option(metavar="DAY", help="First UTC day, like 2026-08-01.")]
 Until = Annotated[str | None, typer.Option(metavar="DAY", help="UTC day after the last one (excluded).")]
 MinDays = Annotated[int, typer.Option(min=0, help="Shortest window in days that can show disuse.")]
+ExceptionsFile = Annotated[
+    Path | None,
+    typer.Option("--exceptions", metavar="FILE", help="Reviewed exceptions (TOML): accepted use is marked."),
+]
+CompareWith = Annotated[
+    Path | None,
+    typer.Option("--compare", metavar="FILE", help="Show what changed since this report (JSON)."),
+]
+FailOnKinds = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--fail-on",
+        metavar="KIND",
+        help="End in exit code 3 for findings: global, new-use, region-disabled, coverage, cannot-tell; "
+        "may be repeated, or several with commas.",
+    ),
+]
+
+
+def _write_template(path: Path | None) -> None:
+    from analyzer.presentation.console import say
+    from analyzer.workflow import write_exceptions_template
+
+    if path is not None:
+        write_exceptions_template(path)
+        say(f"{path}: written; everything in it is a comment until you change it")
+        raise typer.Exit
+
+
+InitExceptions = Annotated[
+    Path | None,
+    typer.Option(
+        "--init-exceptions",
+        metavar="FILE",
+        is_eager=True,
+        callback=_write_template,
+        help="Write a commented exceptions file, and nothing else.",
+    ),
+]
 Account = Annotated[list[str] | None, typer.Option(help="Only this account; may be repeated.")]
 Region = Annotated[list[str] | None, typer.Option(help="Only this region; may be repeated.")]
 TrailFiles = Annotated[
@@ -113,6 +153,10 @@ def analyze(
     service_calls: ServicePolicy = "review",
     trail: TrailFiles = None,
     public_keys: KeyFiles = None,
+    exceptions: ExceptionsFile = None,
+    init_exceptions: InitExceptions = None,
+    compare: CompareWith = None,
+    fail_on: FailOnKinds = None,
     output: Output = None,
     out: Out = None,
     show_all: ShowAll = False,
@@ -120,9 +164,10 @@ def analyze(
     threads: Threads = None,
 ) -> ExitCode:
     """Read logs and report which STS endpoints are used and which may be deactivated."""
-    question = _question(since, until, min_days, account, region, service_calls, trail, public_keys)
+    question = _question(since, until, min_days, account, region, service_calls, trail, public_keys, exceptions)
+    watch = _watch(compare, fail_on)
     session = _session(_with_trails(sources, store, trail), store, max_document_size, threads)
-    return _report(session, question, output, out, show_all)
+    return _report(session, question, watch, output, out, show_all)
 
 
 @app.command()
@@ -151,13 +196,17 @@ def report(
     service_calls: ServicePolicy = "review",
     trail: TrailFiles = None,
     public_keys: KeyFiles = None,
+    exceptions: ExceptionsFile = None,
+    init_exceptions: InitExceptions = None,
+    compare: CompareWith = None,
+    fail_on: FailOnKinds = None,
     output: Output = None,
     out: Out = None,
     show_all: ShowAll = False,
 ) -> ExitCode:
     """Report from a store."""
-    question = _question(since, until, min_days, account, region, service_calls, trail, public_keys)
-    return _report(_session([], store), question, output, out, show_all)
+    question = _question(since, until, min_days, account, region, service_calls, trail, public_keys, exceptions)
+    return _report(_session([], store), question, _watch(compare, fail_on), output, out, show_all)
 
 
 @app.command()
@@ -378,9 +427,11 @@ def _question(
     service_calls: str,
     trail: list[Path] | None = None,
     public_keys: list[Path] | None = None,
+    exceptions: Path | None = None,
 ) -> "Question":
     from analyzer.report import Question
     from analyzer.verdicts import Policy, ServiceCalls
+    from analyzer.workflow import read_exemptions
 
     return Question(
         since=_day(since, "--since"),
@@ -389,7 +440,15 @@ def _question(
         accounts=frozenset(account or ()),
         regions=frozenset(region or ()),
         witnesses=_witnesses(trail, public_keys),
+        exemptions=read_exemptions(exceptions),
     )
+
+
+def _watch(compare: Path | None, fail_on: list[str] | None) -> "Watch":
+    from analyzer.findings import Watch, parse_fail_on
+    from analyzer.workflow import read_baseline
+
+    return Watch(read_baseline(compare), parse_fail_on(fail_on or ()))
 
 
 def _witnesses(trail: list[Path] | None, public_keys: list[Path] | None) -> "Witnesses":
@@ -417,13 +476,20 @@ def _day(text: str | None, option: str) -> date | None:
 
 
 def _report(
-    session: "Session", question: "Question", output: str | None, out: Path | None, show_all: bool
+    session: "Session", question: "Question", watch: "Watch", output: str | None, out: Path | None, show_all: bool
 ) -> ExitCode:
+    from analyzer.presentation.console import say
     from analyzer.presentation.report_view import report_answer
+    from analyzer.presentation.watch_view import expired_lines, finding_lines
 
     result, ingested = session.report(question)
-    _write(report_answer(result, show_all=show_all), output, out)
-    return _evidence_code(result, ingested)
+    watched = watch.look(result)
+    _write(report_answer(result, show_all=show_all, watched=watched), output, out)
+    code = _evidence_code(result, ingested)
+    for line in [*expired_lines(question.exemptions), *finding_lines(watched.findings or ())]:
+        say(line)
+    # Findings were asked for: they win over rejected input, which stderr names as well.
+    return ExitCode.FINDINGS if watched.findings else code
 
 
 def _evidence_code(result: "Report", ingested: "Ingested | None") -> ExitCode:

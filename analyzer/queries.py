@@ -6,7 +6,7 @@ the same text runs on DuckDB and on Trino; only the way a parameter is marked (`
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -91,10 +91,11 @@ def parameters_of(name: str) -> dict[str, Parameter]:
     return {p.name: p for query in _in_order(name) for p in query.parameters}
 
 
-def compose(name: str, catalogue: Catalogue) -> str:
-    """One statement that answers a query from the relation `events` alone."""
-    relations = [f"{query.name} AS (\n{query.sql}\n)" for query in _in_order(name)[:-1]]
-    wanted = {need for query in _in_order(name) for need in query.needs}
+def compose(name: str, catalogue: Catalogue, given: Collection[str] = ()) -> str:
+    """One statement that answers a query from the relation `events`, and from the answers that are `given`."""
+    order = _in_order(name, given)
+    relations = [f"{query.name} AS (\n{query.sql}\n)" for query in order[:-1]]
+    wanted = {need for query in order for need in query.needs}
     constants = [text for relation, text in _catalogue_relations(catalogue).items() if relation in wanted]
     query = load_query(name)
     if not relations and not constants:
@@ -115,12 +116,12 @@ def bind(sql: str, values: Mapping[str, Value]) -> dict[str, Value]:
     return {name: values[name] for name in names}
 
 
-def _in_order(name: str) -> tuple[Query, ...]:
-    """The query and those it needs, each after what it needs itself."""
+def _in_order(name: str, given: Collection[str] = ()) -> tuple[Query, ...]:
+    """The query and those it needs, each after what it needs itself; not those whose answer is given."""
     order: dict[str, Query] = {}
 
     def visit(one: str) -> None:
-        if one in order or one in BASE_RELATIONS or one in _CATALOGUE_RELATIONS:
+        if one in order or one in given or one in BASE_RELATIONS or one in _CATALOGUE_RELATIONS:
             return
         query = load_query(one)
         for need in query.needs:

@@ -1,19 +1,24 @@
 """The report: one object from which every format is written."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
+import pyarrow as pa
+
+from analyzer.acceptance import NOT_ACCEPTED, Acceptance, EndpointPlace, accept
 from analyzer.balance import Balance
 from analyzer.catalogue import COMMERCIAL, Catalogue, Region
 from analyzer.coverage import Coverage
 from analyzer.evidence import Evidence, Witnesses, gather_evidence
+from analyzer.exceptions_file import GLOBAL, Exemption, Exemptions
 from analyzer.holes import dark_holes, what_settles
 from analyzer.queries import Value
+from analyzer.report_tables import ReportTables, tables_of
 from analyzer.store import Store
-from analyzer.usage import ActivityRow, Endpoint, UsageRow
+from analyzer.usage import ActivityRow, Endpoint, EndpointCaller, GlobalCaller, UsageRow
 from analyzer.verdicts import Decision, Policy, Seen, Verdict, decide
 from analyzer.version import __version__
 from analyzer.window import Window, choose_window, utc_text
@@ -21,6 +26,9 @@ from analyzer.window import Window, choose_window, utc_text
 SCHEMA_VERSION = 1
 UNKNOWN_ACCOUNT = "unknown"
 """Recipient of records that name no account. It has usage rows and no verdicts: nobody can act on it."""
+
+LISTED_CALLERS = 10_000
+"""Most callers of the global endpoint that the JSON lists: those with the most calls."""
 
 _NO_WINDOW = Window(date(1970, 1, 1), date(1970, 1, 1))
 
@@ -35,9 +43,10 @@ class Question:
     accounts: frozenset[str] = frozenset()
     regions: frozenset[str] = frozenset()
     witnesses: Witnesses = field(default_factory=Witnesses)
+    exemptions: Exemptions = field(default_factory=Exemptions)
 
-    def asks_for(self, account_id: str, *regions: str | None) -> bool:
-        """Whether a row is asked for: its account, and at least one of its regions."""
+    def asks_about(self, account_id: str, *regions: str | None) -> bool:
+        """Whether a row about this account and these regions is wanted."""
         if self.accounts and account_id not in self.accounts:
             return False
         return not self.regions or any(region in self.regions for region in regions)
@@ -55,6 +64,8 @@ class VerdictRow:
     coverage: Coverage
     settled_by: str | None = None
     """The one thing that would settle a `cannot_tell`."""
+    acceptance: Acceptance = NOT_ACCEPTED
+    """What exceptions say of its use. They change no verdict."""
 
     @property
     def verdict(self) -> Verdict:
@@ -93,6 +104,8 @@ class VerdictRow:
                 "none": self.coverage.none,
             },
             "settled_by": self.settled_by,
+            "last_region_disabled": utc_text(usage.last_region_disabled),
+            **self.acceptance.to_json(),
         }
 
 
@@ -106,6 +119,11 @@ class Report:
     usage: tuple[UsageRow, ...]
     verdicts: tuple[VerdictRow, ...]
     evidence: Evidence
+    question: Question = field(default_factory=Question)
+    global_callers: tuple[GlobalCaller, ...] = ()
+    """Who obtained credentials from the global endpoint, by account, principal and serving region."""
+    acceptances: Mapping[EndpointPlace, Acceptance] = field(default_factory=dict)
+    """What exceptions say of each endpoint of the logs, asked about or not."""
 
     @property
     def accounts(self) -> tuple[str, ...]:
@@ -117,8 +135,25 @@ class Report:
         counts = Counter(row.verdict for row in self.verdicts)
         return sum(counts[verdict] for verdict in verdicts)
 
+    @property
+    def useless_exemptions(self) -> tuple[Exemption, ...]:
+        """Exceptions that count and accept nothing that the window shows."""
+        used = {one for acceptance in self.acceptances.values() for one in acceptance.exemptions}
+        return tuple(one for one in self.question.exemptions.counting if one not in used)
+
+    def exemptions_of(self, caller: GlobalCaller) -> tuple[Exemption, ...]:
+        """The exceptions that accept a caller of the global endpoint."""
+        return self.question.exemptions.covering(caller.account_id, GLOBAL, caller.principal)
+
+    def to_arrow(self) -> ReportTables:
+        """The report's lists as Arrow tables; the columns are named as in the JSON contract."""
+        answer = self.to_json()
+        callers = [self._caller_json(caller) for caller in self.global_callers]
+        return tables_of(answer["usage"], answer["verdicts"], callers)
+
     def to_json(self) -> dict[str, Any]:
         """The report as the JSON contract, version 1, has it."""
+        listed = _busiest(self.global_callers)
         return {
             "schema_version": SCHEMA_VERSION,
             "tool": {"name": "sts-regions", "version": __version__},
@@ -129,9 +164,50 @@ class Report:
                 "min_days": self.min_days,
             },
             "balance": balance_json(self.balance),
-            "usage": [usage_json(row) for row in self.usage],
+            "question": {
+                "accounts": sorted(self.question.accounts),
+                "regions": sorted(self.question.regions),
+                "service_calls": self.question.policy.service_calls.value,
+            },
+            "usage": [self._usage_json(row) for row in self.usage],
             "verdicts": [row.to_json() for row in self.verdicts],
+            "global_callers": [self._caller_json(caller) for caller in listed],
+            "global_callers_left_out": len(self.global_callers) - len(listed),
+            "exceptions": self._exceptions_json(),
         }
+
+    def _usage_json(self, row: UsageRow) -> dict[str, Any]:
+        place = row.account_id, row.endpoint, row.region, row.serving_region
+        return usage_json(row) | self.acceptances.get(place, NOT_ACCEPTED).to_json()
+
+    def _caller_json(self, caller: GlobalCaller) -> dict[str, Any]:
+        exemptions = self.exemptions_of(caller)
+        return {
+            "account_id": caller.account_id,
+            "principal": caller.principal,
+            "serving_region": caller.serving_region,
+            "calls": caller.calls,
+            "service_calls": caller.service_calls,
+            "first_used": utc_text(caller.first_used),
+            "last_used": utc_text(caller.last_used),
+            "excepted": bool(exemptions),
+            "exceptions": [exemption.to_json() for exemption in exemptions],
+        }
+
+    def _exceptions_json(self) -> list[dict[str, Any]]:
+        exemptions, useless = self.question.exemptions, self.useless_exemptions
+        return [
+            *({**one.to_json(), "expired": False, "used": one not in useless} for one in exemptions.counting),
+            *({**one.to_json(), "expired": True, "used": False} for one in exemptions.expired),
+        ]
+
+
+def _busiest(callers: Sequence[GlobalCaller]) -> list[GlobalCaller]:
+    """The callers with the most calls, as many as are listed, in the order of the report."""
+    if len(callers) <= LISTED_CALLERS:
+        return list(callers)
+    busiest = sorted(range(len(callers)), key=lambda index: -callers[index].calls)[:LISTED_CALLERS]
+    return [callers[index] for index in sorted(busiest)]
 
 
 def balance_json(balance: Balance) -> dict[str, Any]:
@@ -199,16 +275,13 @@ def build_report(store: Store, catalogue: Catalogue, question: Question, balance
     """Answer a question from a store. `balance`: of the run that has just filled it; else the store's own."""
     window = window_of(store, question.since, question.until)
     values = window_values(window)
-    usage = tuple(
-        sorted(
-            (UsageRow.from_row(row) for row in store.ask("usage", values).to_pylist()),
-            key=lambda row: row.sort_key,
-        )
-    )
+    used = store.ask_together(("usage", "global_callers", "endpoint_callers"), "use_by_principal", values)
+    usage = tuple(sorted(map(UsageRow.from_row, used["usage"].to_pylist()), key=lambda row: row.sort_key))
     activity = [ActivityRow.from_row(row) for row in store.ask("activity", values).to_pylist()]
     evidence = gather_evidence(store, activity, question.witnesses)
     chains = {chain.trail.account_id for chain in evidence.chains}
     accounts = {row.account_id for row in activity} | store.folder_accounts() | chains
+    acceptances = _acceptances(used["endpoint_callers"], question.exemptions)
     rows = _verdict_rows(
         sorted(accounts - {UNKNOWN_ACCOUNT}),
         usage,
@@ -217,15 +290,31 @@ def build_report(store: Store, catalogue: Catalogue, question: Question, balance
         window or _NO_WINDOW,
         catalogue,
         question,
+        acceptances,
     )
     return Report(
         window=window,
         min_days=question.policy.min_days,
         balance=balance or store.balance(),
-        usage=tuple(row for row in usage if question.asks_for(row.account_id, row.region, row.serving_region)),
-        verdicts=tuple(row for row in rows if question.asks_for(row.account_id, row.region.code)),
+        usage=tuple(row for row in usage if question.asks_about(row.account_id, row.region, row.serving_region)),
+        verdicts=tuple(row for row in rows if question.asks_about(row.account_id, row.region.code)),
         evidence=evidence,
+        question=question,
+        global_callers=_global_callers(used["global_callers"], question),
+        acceptances=acceptances,
     )
+
+
+def _global_callers(table: pa.Table, question: Question) -> tuple[GlobalCaller, ...]:
+    asked = (row for row in table.to_pylist() if question.asks_about(row["account_id"], row["serving_region"]))
+    callers = [GlobalCaller(**row) for row in asked]
+    return tuple(sorted(callers, key=lambda one: (one.account_id, one.principal, one.serving_region or "")))
+
+
+def _acceptances(callers: pa.Table, exemptions: Exemptions) -> Mapping[EndpointPlace, Acceptance]:
+    if not exemptions.counting:
+        return {}
+    return accept(map(EndpointCaller.from_row, callers.to_pylist()), exemptions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +339,7 @@ def usage_by_period(store: Store, question: Question, period: str) -> list[Perio
     window = window_of(store, question.since, question.until)
     table = store.ask("usage_by_period", {**window_values(window), "period": period})
     rows = [PeriodRow(**{**row, "endpoint": Endpoint(row["endpoint"])}) for row in table.to_pylist()]
-    asked = [row for row in rows if question.asks_for(row.account_id, row.region, row.serving_region)]
+    asked = [row for row in rows if question.asks_about(row.account_id, row.region, row.serving_region)]
     return sorted(
         asked,
         key=lambda row: (
@@ -271,6 +360,7 @@ def _verdict_rows(
     window: Window,
     catalogue: Catalogue,
     question: Question,
+    acceptances: Mapping[EndpointPlace, Acceptance],
 ) -> list[VerdictRow]:
     seen_regions: dict[str, set[str]] = {}
     for account_id, code in [
@@ -312,7 +402,10 @@ def _verdict_rows(
             if decision.verdict is Verdict.CANNOT_TELL:
                 holes = dark_holes(evidence.coverage, account_id, code, window, rejected.get(place, ()))
                 settled_by = what_settles(decision, holes, window.days, question.policy.min_days)
-            rows.append(VerdictRow(account_id, partition, region, decision, seen, coverage, settled_by))
+            acceptance = acceptances.get((account_id, Endpoint.REGIONAL, code, None), NOT_ACCEPTED)
+            rows.append(
+                VerdictRow(account_id, partition, region, decision, seen, coverage, settled_by, acceptance)
+            )
     return rows
 
 

@@ -17,7 +17,7 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -456,7 +456,22 @@ class Store:
 
     def ask(self, name: str, values: Mapping[str, Value]) -> pa.Table:
         """The answer to a named query. Raises QueryError when a parameter is missing or the query fails."""
-        sql = compose(name, self._catalogue)
+        return self._ask(name, values)
+
+    def ask_together(self, names: Iterable[str], shared: str, values: Mapping[str, Value]) -> dict[str, pa.Table]:
+        """The answers to several queries that all need the query `shared`, which is answered once."""
+        self._connection.register("shared_answer", self._ask(shared, values))
+        try:
+            self._connection.execute(f"CREATE TEMP VIEW {shared} AS SELECT * FROM shared_answer")
+            try:
+                return {name: self._ask(name, values, given=(shared,)) for name in names}
+            finally:
+                self._connection.execute(f"DROP VIEW temp.{shared}")
+        finally:
+            self._connection.unregister("shared_answer")
+
+    def _ask(self, name: str, values: Mapping[str, Value], given: Collection[str] = ()) -> pa.Table:
+        sql = compose(name, self._catalogue, given)
         try:
             with interruptible():
                 return self._table(sql, bind(sql, values))

@@ -93,3 +93,39 @@ class ActivityRow:
     def from_row(cls, row: Mapping[str, Any]) -> "ActivityRow":
         """The value of one row of the query."""
         return cls(**{**row, "days": frozenset(row["days"] or ())})
+
+
+@dataclass(frozen=True, slots=True)
+class GlobalCaller:
+    """One principal at the global endpoint, for one account, as served from one region: issuing calls.
+
+    A row of `queries/global_callers.sql`; times are naive UTC. `serving_region` is None when not logged.
+    """
+
+    account_id: str
+    principal: str
+    serving_region: str | None
+    calls: int
+    service_calls: int
+    first_used: datetime
+    last_used: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointCaller:
+    """One principal at one endpoint, for one account: a row of `queries/endpoint_callers.sql`."""
+
+    account_id: str
+    endpoint: Endpoint
+    region: str | None
+    serving_region: str | None
+    principal: str
+    issuing_calls: int = 0
+    service_calls: int = 0
+    failed_calls: int = 0
+    region_disabled_errors: int = 0
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> "EndpointCaller":
+        """The value of one row of the query."""
+        return cls(**{**row, "endpoint": Endpoint(row["endpoint"])})

@@ -5,14 +5,16 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
+from analyzer.baseline import Baseline, parse_baseline
 from analyzer.catalogue import Catalogue
 from analyzer.decoding import TrailDescription
 from analyzer.decoding.lenient import read_document
-from analyzer.errors import UsageError
+from analyzer.errors import OutputError, UsageError
 from analyzer.evidence import Witnesses
+from analyzer.exceptions_file import TEMPLATE, Exemptions, parse_exceptions
 from analyzer.ingest import Ingested, IngestOptions, ingest
 from analyzer.narration import Narrator, Silence
 from analyzer.report import Question, Report, build_report
@@ -82,6 +84,32 @@ def read_witnesses(trail_files: Sequence[Path] = (), key_files: Sequence[Path] =
         descriptions += [(str(path), value) for value in found]
     keys = PublicKeys.read([(str(path), _bytes_of(path)) for path in key_files])
     return Witnesses(keys, descriptions)
+
+
+def read_exemptions(path: Path | None, today: date | None = None) -> Exemptions:
+    """Read an exceptions file and tell which of it counts; none without a path.
+
+    `today`: the UTC day to tell it for, by default this one. Raises UsageError with place, fault and remedy.
+    """
+    if path is None:
+        return Exemptions()
+    return Exemptions.on(today or datetime.now(UTC).date(), parse_exceptions(_bytes_of(path), str(path)))
+
+
+def write_exceptions_template(path: Path) -> None:
+    """Write a commented exceptions file. Raises UsageError if something is there, OutputError if it cannot."""
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(TEMPLATE)
+    except FileExistsError:
+        raise UsageError(f"{path}: is there already and was not touched; name another file") from None
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror}); choose another place") from None
+
+
+def read_baseline(path: Path | None) -> Baseline | None:
+    """Read a saved report; None without a path. Raises UsageError when it is none."""
+    return None if path is None else parse_baseline(_bytes_of(path), str(path))
 
 
 def _bytes_of(path: Path) -> bytes:

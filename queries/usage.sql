@@ -3,30 +3,7 @@
 -- A row is one endpoint as used for one account: `regional` in a region, `global` as served from a region
 -- (NULL when not logged), or `unknown`. calls = issuing_calls + failed_calls + non_issuing_calls.
 --
--- needs: classify
-WITH alike AS (
-    -- Calls that differ in nothing but their time: a few thousand rows, however many calls there are.
-    SELECT
-        account_id,
-        endpoint,
-        region,
-        serving_region,
-        evidence,
-        is_issuing,
-        is_failed,
-        is_unknown_operation,
-        is_region_disabled,
-        is_made_by_service,
-        is_service_linked,
-        principal,
-        count(*) AS calls,
-        min(event_time) AS first_seen,
-        max(event_time) AS last_seen
-    FROM classify
-    GROUP BY
-        account_id, endpoint, region, serving_region, evidence, is_issuing, is_failed, is_unknown_operation,
-        is_region_disabled, is_made_by_service, is_service_linked, principal
-)
+-- needs: use_by_principal
 SELECT
     account_id,
     endpoint,
@@ -51,6 +28,6 @@ SELECT
     CAST(sum(CASE WHEN evidence = 'aws_region' THEN calls ELSE 0 END) AS BIGINT) AS evidence_aws_region,
     CAST(sum(CASE WHEN evidence = 'token' THEN calls ELSE 0 END) AS BIGINT) AS evidence_token,
     CAST(sum(CASE WHEN evidence = 'none' THEN calls ELSE 0 END) AS BIGINT) AS evidence_none
-FROM alike
+FROM use_by_principal
 GROUP BY account_id, endpoint, region, serving_region
 ORDER BY account_id, endpoint, coalesce(region, ''), coalesce(serving_region, '')

@@ -380,7 +380,7 @@ def test_filters_leave_the_callers_that_are_asked_for(
 
 
 def test_a_principal_that_looks_like_a_pattern_is_found_as_it_is() -> None:
-    assert Selection(principals=("a[b]*",)).asks_for(Endpoint.GLOBAL, "a[b]*")
+    assert Selection(principals=("a[b]*",)).asks_about(Endpoint.GLOBAL, "a[b]*")
 
 
 def test_an_unknown_kind_of_endpoint_is_refused(tmp_path: Path) -> None:

@@ -1,7 +1,10 @@
 """What the documents show is what the product does."""
 
+import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,8 +12,10 @@ import pytest
 from analyzer.caller_advice import Fix
 from analyzer.caller_report import CALLERS
 from analyzer.cli import command_line
+from analyzer.comparison import ChangeKind
 from analyzer.decoding.outcome import REMEDIES, SKIP_REASONS
 from analyzer.errors import ExitCode
+from analyzer.findings import FailOn
 from analyzer.verdicts import Reason, Verdict
 
 ROOT = Path(__file__).parents[1]
@@ -46,6 +51,32 @@ def test_the_python_example_of_the_readme_runs(newcomers_folder: Path, capsys: p
     (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     exec(compile(example, "README.md", "exec"), {})  # noqa: S102 - the README's own code
     assert capsys.readouterr().out == "20 endpoints may be deactivated\n"
+
+
+def test_the_watch_script_of_the_documents_runs_and_ends_in_its_findings(newcomers_folder: Path) -> None:
+    watching = DOCS["watching.md"]
+    (script,) = re.findall(r"```bash\n(.*?)```", watching, re.DOTALL)
+    (exceptions,) = re.findall(r"```toml\n(.*?)```", watching, re.DOTALL)
+    (newcomers_folder / "watch.sh").write_text(script)
+    (newcomers_folder / "exceptions.toml").write_text(exceptions)
+    command_line(["ingest", "sample_logs", "--store", "store"])
+    command_line(["report", "--store", "store", "--until", "2026-10-08", "--out", "baseline.json"])
+    program = newcomers_folder / "bin" / "sts-regions"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nPYTHONPATH={shlex.quote(str(ROOT))} exec {sys.executable} -m analyzer "$@"\n')
+    program.chmod(0o755)
+    days = {"SINCE": "2026-10-01", "UNTIL": "2026-10-15"}
+    environment = {**os.environ, **days, "LOGS": "sample_logs", "STORE": "store"}
+    environment["PATH"] = f"{program.parent}{os.pathsep}{environment['PATH']}"
+    done = subprocess.run(["bash", "watch.sh"], env=environment, capture_output=True, timeout=120, check=False)
+    assert done.returncode == ExitCode.FINDINGS, done.stderr
+    assert b"finding (region-disabled): 777788889999 us-east-2" in done.stderr
+    assert b"finding (global): 444455556666" not in done.stderr
+    assert "Since baseline.json" in (newcomers_folder / "report.md").read_text()
+
+
+def test_every_kind_of_change_and_finding_is_explained() -> None:
+    assert [word for word in [*ChangeKind, *FailOn] if f"`{word}`" not in DOCS["watching.md"]] == []
 
 
 def test_the_output_shown_in_the_readme_is_what_the_demo_prints(

@@ -130,18 +130,21 @@ def test_every_placeholder_of_a_query_is_declared(name: str) -> None:
     assert set(re.findall(r"\$(\w+)", load_query(name).sql)) <= set(parameters_of(name))
 
 
-def test_the_files_are_the_ten_questions() -> None:
+def test_the_files_are_the_thirteen_questions() -> None:
     assert query_names() == (
         "activity",
         "callers",
         "calls",
         "classify",
+        "endpoint_callers",
         "errors",
+        "global_callers",
         "principals",
         "span",
         "unknown_operations",
         "usage",
         "usage_by_period",
+        "use_by_principal",
     )
 
 

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 from analyzer.coverage import Coverage
+from analyzer.findings import Watched
 from analyzer.presentation.output import Answer, Styled, Table
+from analyzer.presentation.watch_view import comparison_lines, exemption_notes, exemptions_in_words
 from analyzer.report import Report, VerdictRow
 from analyzer.usage import Endpoint
 from analyzer.verdicts import Reason, Verdict
@@ -25,16 +27,22 @@ _COLUMNS = (
 )
 
 
-def report_answer(report: Report, *, show_all: bool = False) -> Answer:
-    """The report in all its forms."""
+def report_answer(report: Report, *, show_all: bool = False, watched: Watched | None = None) -> Answer:
+    """The report in all its forms. `watched`: what changed, and the findings, if that was asked for."""
+    watched = watched or Watched()
     shown = [row for row in report.verdicts if show_all or not _is_folded(row)]
     folded = [row for row in report.verdicts if not show_all and _is_folded(row)]
     return Answer(
-        data=report.to_json(),
+        data=report.to_json() | watched.to_json(),
         table=verdict_table(report.verdicts),
         view=Table(_COLUMNS, [_view_row(row) for row in shown]),
-        headline=(headline(report), basis(report)),
-        notes=(*_fold_notes(folded), *_global_notes(report), *_trail_notes(report)),
+        headline=(headline(report), basis(report), *comparison_lines(watched.comparison, show_all=show_all)),
+        notes=(
+            *_fold_notes(folded),
+            *_global_notes(report),
+            *exemption_notes(report),
+            *_trail_notes(report),
+        ),
     )
 
 
@@ -91,7 +99,9 @@ def verdict_table(rows: Sequence[VerdictRow]) -> Table:
 def _flat(row: VerdictRow) -> dict[str, str | int | None]:
     flat: dict[str, str | int | None] = {}
     for name, value in row.to_json().items():
-        if isinstance(value, dict):
+        if name == "exceptions":
+            flat[name] = exemptions_in_words(row.acceptance.exemptions)
+        elif isinstance(value, dict):
             flat |= {f"{name}_{key}": part for key, part in value.items()}
         else:
             flat[name] = " ".join(value) if isinstance(value, list) else value
@@ -111,8 +121,16 @@ def _view_row(row: VerdictRow) -> tuple[str | int | Styled | None, ...]:
         usage.failed_calls,
         (utc_text(usage.last_used) or "")[:10],
         "; ".join(_in_words(reason, row) for reason in row.decision.reasons)
-        + (f"; to settle it: {row.settled_by}" if row.settled_by else ""),
+        + (f"; to settle it: {row.settled_by}" if row.settled_by else "")
+        + _acceptance(row),
     )
+
+
+def _acceptance(row: VerdictRow) -> str:
+    if not row.acceptance.exemptions:
+        return ""
+    extent = "accepted" if row.acceptance.all_callers else "accepted in part"
+    return f"; {extent}: {exemptions_in_words(row.acceptance.exemptions)}"
 
 
 def marked(verdict: Verdict) -> Styled:
@@ -150,7 +168,7 @@ def _in_words(reason: Reason, row: VerdictRow) -> str:
 
 def _is_folded(row: VerdictRow) -> bool:
     """Rows that need no attention, or all the same kind of attention."""
-    return row.verdict is Verdict.FIXED or _is_dark(row)
+    return (row.verdict is Verdict.FIXED and not row.acceptance.exemptions) or _is_dark(row)
 
 
 def _is_dark(row: VerdictRow) -> bool:
