@@ -213,6 +213,40 @@ def usage(
 
 
 @app.command()
+def simulate(
+    sources: OptionalSources = None,
+    store: StoreOption = None,
+    deactivate: Annotated[
+        list[str] | None,
+        typer.Option(metavar="REGION[,REGION]", help="Regions to deactivate; may be repeated."),
+    ] = None,
+    migrate_global: Annotated[
+        bool, typer.Option("--migrate-global", help="Let global callers be regional where they are served.")
+    ] = False,
+    since: Since = None,
+    until: Until = None,
+    account: Account = None,
+    trail: TrailFiles = None,
+    public_keys: KeyFiles = None,
+    output: Output = None,
+    out: Out = None,
+    show_all: ShowAll = False,
+) -> ExitCode:
+    """Replay the logs: which calls would have been refused had these regions been deactivated, and whose."""
+    from analyzer.catalogue import Catalogue
+    from analyzer.presentation.simulation_view import simulation_answer
+    from analyzer.simulation import Scenario, choose_regions, replay
+
+    catalogue = Catalogue()
+    scenario = Scenario(choose_regions(deactivate or (), catalogue), frozenset(account or ()), migrate_global)
+    question = _question(since, until, 0, None, None, "review", trail, public_keys)
+    with _session(_with_trails(sources or [], store, trail), store).opened() as (opened, ingested):
+        report, result = replay(opened, catalogue, question, scenario)
+    _write(simulation_answer(result, show_all=show_all), output, out)
+    return _evidence_code(report, _exit_code(ingested))
+
+
+@app.command()
 def query(
     name_or_sql: Annotated[
         str | None,
