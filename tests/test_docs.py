@@ -63,6 +63,7 @@ def test_every_option_that_the_documents_name_exists(capsys: pytest.CaptureFixtu
         "report",
         "coverage",
         "simulate",
+        "plan",
         "usage",
         "query",
         "show",

@@ -137,6 +137,7 @@ def test_the_files_are_these_questions() -> None:
         "classify",
         "demand",
         "errors",
+        "other_activity",
         "principals",
         "span",
         "unknown_operations",
