@@ -296,6 +296,73 @@ def callers(
 
 
 @app.command()
+def simulate(
+    sources: OptionalSources = None,
+    store: StoreOption = None,
+    deactivate: Annotated[
+        list[str] | None,
+        typer.Option(metavar="REGION[,REGION]", help="Regions to deactivate; may be repeated."),
+    ] = None,
+    migrate_global: Annotated[
+        bool, typer.Option("--migrate-global", help="Let global callers be regional where they are served.")
+    ] = False,
+    since: Since = None,
+    until: Until = None,
+    account: Account = None,
+    trail: TrailFiles = None,
+    public_keys: KeyFiles = None,
+    output: Output = None,
+    out: Out = None,
+    show_all: ShowAll = False,
+) -> ExitCode:
+    """Replay the logs: which calls would have been refused had these regions been deactivated, and whose."""
+    from analyzer.catalogue import Catalogue
+    from analyzer.presentation.simulation_view import simulation_answer
+    from analyzer.simulation import Scenario, choose_regions, replay
+
+    catalogue = Catalogue()
+    scenario = Scenario(choose_regions(deactivate or (), catalogue), frozenset(account or ()), migrate_global)
+    question = _question(since, until, 0, None, None, "review", trail, public_keys)
+    with _session(_with_trails(sources or [], store, trail), store).opened() as (opened, ingested):
+        report, result = replay(opened, catalogue, question, scenario)
+    _write(simulation_answer(result, show_all=show_all), output, out)
+    return _evidence_code(report, ingested)
+
+
+@app.command()
+def plan(
+    sources: OptionalSources = None,
+    store: StoreOption = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Folder to write: new, empty, or a former plan's.")
+    ] = None,
+    since: Since = None,
+    until: Until = None,
+    min_days: MinDays = 90,
+    account: Account = None,
+    service_calls: ServicePolicy = "review",
+    trail: TrailFiles = None,
+    public_keys: KeyFiles = None,
+    output: Output = None,
+) -> ExitCode:
+    """Write for every account a runbook, policies, queries and the evidence; nothing is done in AWS."""
+    from analyzer.catalogue import Catalogue
+    from analyzer.plan import make_plan
+    from analyzer.presentation.plan_files import check_folder, write_plan
+    from analyzer.presentation.plan_view import plan_answer
+
+    if out is None:
+        raise UsageError("name the folder to write with --out DIR")
+    check_folder(out)
+    question = _question(since, until, min_days, None, None, service_calls, trail, public_keys)
+    with _session(_with_trails(sources or [], store, trail), store).opened() as (opened, ingested):
+        made = make_plan(opened, Catalogue(), question, account or ())
+    write_plan(made, out, Catalogue())
+    _write(plan_answer(made, out), output, None)
+    return _evidence_code(made.report, ingested)
+
+
+@app.command()
 def query(
     name_or_sql: Annotated[
         str | None,

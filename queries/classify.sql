@@ -121,6 +121,7 @@ SELECT
         )
     END AS account_id,
     recipient_account_id,
+    user_identity_account_id AS caller_account_id,
     is_issuing_operation AND error_code IS NULL AND NOT says_region_disabled AS is_issuing,
     is_issuing_operation AND (error_code IS NOT NULL OR says_region_disabled) AS is_failed,
     is_unknown_operation,

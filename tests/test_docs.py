@@ -90,7 +90,20 @@ def test_the_output_shown_in_the_readme_is_what_the_demo_prints(
 
 
 def test_every_option_that_the_documents_name_exists(capsys: pytest.CaptureFixture[str]) -> None:
-    for command in ("analyze", "ingest", "report", "coverage", "usage", "callers", "query", "show", "endpoints"):
+    commands = (
+        "analyze",
+        "ingest",
+        "report",
+        "coverage",
+        "simulate",
+        "plan",
+        "usage",
+        "callers",
+        "query",
+        "show",
+        "endpoints",
+    )
+    for command in commands:
         command_line([command, "--help"])
     known = set(re.findall(r"--[a-z-]+", capsys.readouterr().out))
     own = re.sub(r"^    aws .*$", "", "\n".join([README, *DOCS.values()]), flags=re.MULTILINE)

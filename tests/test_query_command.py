@@ -130,15 +130,17 @@ def test_every_placeholder_of_a_query_is_declared(name: str) -> None:
     assert set(re.findall(r"\$(\w+)", load_query(name).sql)) <= set(parameters_of(name))
 
 
-def test_the_files_are_the_thirteen_questions() -> None:
+def test_the_files_are_these_questions() -> None:
     assert query_names() == (
         "activity",
         "callers",
         "calls",
         "classify",
+        "demand",
         "endpoint_callers",
         "errors",
         "global_callers",
+        "other_activity",
         "principals",
         "span",
         "unknown_operations",

@@ -83,7 +83,7 @@ def render(answer: Answer, form: Format, *, color: bool = False, width: int | No
         # DEL is the one control character that JSON leaves as it is.
         return json.dumps(answer.data, indent=1).replace("\x7f", "\\u007f") + "\n"
     if form is Format.CSV:
-        return _csv(answer.table)
+        return csv_text(answer.table)
     if form is Format.MARKDOWN:
         return _markdown(answer)
     return _terminal(answer, color, width)
@@ -93,7 +93,8 @@ def _text(cell: Cell | Styled | Letters) -> Cell:
     return cell.text if isinstance(cell, Styled | Letters) else cell
 
 
-def _csv(table: Table) -> str:
+def csv_text(table: Table) -> str:
+    """A table for a spreadsheet, safe from formulas."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([csv_cell(column) for column in table.columns])

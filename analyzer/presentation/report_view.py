@@ -120,9 +120,7 @@ def _view_row(row: VerdictRow) -> tuple[str | int | Styled | None, ...]:
         usage.service_calls,
         usage.failed_calls,
         (utc_text(usage.last_used) or "")[:10],
-        "; ".join(_in_words(reason, row) for reason in row.decision.reasons)
-        + (f"; to settle it: {row.settled_by}" if row.settled_by else "")
-        + _acceptance(row),
+        why(row) + (f"; to settle it: {row.settled_by}" if row.settled_by else "") + _acceptance(row),
     )
 
 
@@ -141,6 +139,11 @@ def marked(verdict: Verdict) -> Styled:
 
 def _days_seen(coverage: Coverage) -> str:
     return f"{coverage.days - coverage.none}/{coverage.days}"
+
+
+def why(row: VerdictRow) -> str:
+    """All reasons of a verdict in words, the deciding one first."""
+    return "; ".join(_in_words(reason, row) for reason in row.decision.reasons)
 
 
 def _in_words(reason: Reason, row: VerdictRow) -> str:
