@@ -34,7 +34,7 @@ def report_answer(report: Report, *, show_all: bool = False) -> Answer:
         table=verdict_table(report.verdicts),
         view=Table(_COLUMNS, [_view_row(row) for row in shown]),
         headline=(headline(report), basis(report)),
-        notes=(*_fold_notes(folded), *_global_notes(report), *_trail_notes(report)),
+        notes=(*_fold_notes(folded), *_global_notes(report), *_event_history_notes(report), *_trail_notes(report)),
     )
 
 
@@ -111,7 +111,8 @@ def _view_row(row: VerdictRow) -> tuple[str | int | Styled | None, ...]:
         usage.failed_calls,
         (utc_text(usage.last_used) or "")[:10],
         "; ".join(_in_words(reason, row) for reason in row.decision.reasons)
-        + (f"; to settle it: {row.settled_by}" if row.settled_by else ""),
+        + (f"; to settle it: {row.settled_by}" if row.settled_by else "")
+        + ("" if row.is_other_activity_known else "; other activity unknown"),
     )
 
 
@@ -178,6 +179,15 @@ def _fold_notes(folded: Sequence[VerdictRow]) -> list[str]:
             "it is quiet; else its log files. 'sts-regions coverage' shows every hole."
         )
     return notes
+
+
+def _event_history_notes(report: Report) -> list[str]:
+    if all(row.is_other_activity_known for row in report.verdicts):
+        return []
+    return [
+        "Event history was asked for STS only: whether somebody works in a region with other services is not "
+        "known ('other activity unknown')."
+    ]
 
 
 def _trail_notes(report: Report) -> list[str]:
