@@ -24,6 +24,11 @@ class Level(StrEnum):
     NONE = "none"
     """Nothing says that anybody was watching."""
 
+    @property
+    def letter(self) -> str:
+        """One letter for a day."""
+        return self.value[0].upper()
+
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
@@ -80,18 +85,32 @@ class CoverageEvidence:
             return Level.DECLARED
         return Level.INFERRED if day in self.inferred.get(place, _NO_DAYS) else Level.NONE
 
+    def letters(self, account_id: str, region: str, window: Window) -> str:
+        """The levels of the window's days, a letter for each."""
+        letters = [Level.NONE.letter] * window.days
+        if account_id not in self.write_only_accounts:
+            first = max(0, (self.declared_since.get(account_id, date.max) - window.since).days)
+            letters[first:] = [Level.DECLARED.letter] * max(0, window.days - first)
+        for day in self._single_days((account_id, region)):
+            if day in window:
+                letters[(day - window.since).days] = self.level(account_id, region, day).letter
+        return "".join(letters)
+
+    def _single_days(self, place: Place) -> frozenset[date]:
+        """The days of which something is known by themselves."""
+        return frozenset[date]().union(
+            *(days.get(place, _NO_DAYS) for days in (self.proven, self.declared, self.inferred, self.unread))
+        )
+
     def coverage(self, account_id: str, region: str, window: Window) -> Coverage:
         """The days of the window by level. Counts without visiting every day: a window may be centuries long."""
         if account_id in self.write_only_accounts:
             return Coverage(days=window.days, none=window.days)
         place = account_id, region
         since = self.declared_since.get(account_id, date.max)
-        single = frozenset[date]().union(
-            *(days.get(place, _NO_DAYS) for days in (self.proven, self.declared, self.inferred, self.unread))
-        )
         counts = dict.fromkeys(Level, 0)
         declared_days = max(0, (window.until - max(since, window.since)).days)
-        for day in single:
+        for day in self._single_days(place):
             if day in window:
                 counts[self.level(account_id, region, day)] += 1
                 declared_days -= day >= since

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
 from typing import Any
 
 from analyzer.coverage import Coverage, Level
@@ -23,7 +22,8 @@ class CoverageRow:
     account_id: str
     region: str
     coverage: Coverage
-    levels: tuple[Level, ...]
+    letters: str
+    """The level of each day by its letter."""
 
     def to_json(self) -> dict[str, Any]:
         """The row as an object."""
@@ -36,12 +36,8 @@ class CoverageRow:
             "declared": self.coverage.declared,
             "inferred": self.coverage.inferred,
             "none": self.coverage.none,
-            "levels": "".join(LETTERS[level] for level in self.levels),
+            "levels": self.letters,
         }
-
-
-LETTERS = {Level.PROVEN: "P", Level.DECLARED: "D", Level.INFERRED: "I", Level.NONE: "N"}
-"""One letter for a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +57,10 @@ class CoverageReport:
 
     def totals(self) -> Counter[Level]:
         """Region-days by level."""
-        return Counter(level for row in self.rows for level in row.levels)
+        totals: Counter[Level] = Counter()
+        for row in self.rows:
+            totals.update({level: getattr(row.coverage, level.value) for level in Level})
+        return totals
 
     def to_json(self) -> dict[str, Any]:
         """The report as an object; field names are stable."""
@@ -153,7 +152,7 @@ def build_coverage_report(report: Report) -> CoverageReport:
                 row.account_id,
                 row.region.code,
                 row.coverage,
-                tuple(evidence.coverage.level(row.account_id, row.region.code, day) for day in _days(window)),
+                evidence.coverage.letters(row.account_id, row.region.code, window),
             )
             for row in report.verdicts
         ),
@@ -170,7 +169,3 @@ def build_coverage_report(report: Report) -> CoverageReport:
         ),
         evidence=evidence,
     )
-
-
-def _days(window: Window) -> list[date]:
-    return [window.since + timedelta(days=number) for number in range(window.days)]

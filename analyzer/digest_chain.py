@@ -208,9 +208,11 @@ def _altered(items: Sequence[CheckedDigest]) -> set[_Identity]:
             named_by.setdefault(item.digest.previous_object, []).append(item)
     altered: set[_Identity] = set()
     for key, contents in sorted(copies.items(), key=lambda entry: _order(entry[1][-1]), reverse=True):
-        witnesses = [item for item in named_by.get(key, ()) if _identity(item) not in altered]
-        hashes = {item.digest.previous_sha256 for item in witnesses}
-        is_contested = len(contents) > 1 and len(hashes) != 1
+        named = named_by.get(key, [])
+        witnesses = [item for item in named if _identity(item) not in altered]
+        # Nobody confirms what only altered digests speak of, but if they name another hash it is in doubt too.
+        hashes = {item.digest.previous_sha256 for item in witnesses or named}
+        is_contested = len(contents) > 1 and (not witnesses or len(hashes) != 1)
         for item in contents:
             is_other = bool(hashes) and item.sha256 not in hashes
             if (is_contested or is_other) and item.signature is not Signature.VERIFIED:

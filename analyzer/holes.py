@@ -5,7 +5,7 @@ to do is said in one sentence for each; file names in it come from logs and are 
 """
 
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
@@ -15,6 +15,8 @@ from analyzer.coverage import CoverageEvidence, Level
 from analyzer.digest_chain import Fault, Flaw
 from analyzer.verdicts import Decision, Reason, Verdict
 from analyzer.window import Window
+
+_DAY = timedelta(days=1)
 
 
 class Darkness(StrEnum):
@@ -77,20 +79,44 @@ def dark_holes(
         return [Hole(account_id, region, window.start, window.end, Darkness.WRITE_ONLY_LOGS, remedy)]
     unread = evidence.unread.get((account_id, region), frozenset())
     holes = []
-    for since, until in _dark_spans(evidence, account_id, region, window):
-        for is_rejected, days in groupby(_days(since, until), key=unread.__contains__):
-            span = list(days)
-            files = [file for file in rejected if is_rejected and file.day in span]
+    for span in _dark_spans(evidence, account_id, region, window):
+        for since, until, is_rejected in _cut(*span, unread):
+            files = [file for file in rejected if is_rejected and since <= file.day < until]
             cause = Darkness.REJECTED_LOG_FILE if is_rejected else Darkness.NO_LOGS
-            remedy = _fetch_again(files) if is_rejected else _fetch_days(span[0], span[-1])
+            remedy = _fetch_again(files) if is_rejected else _fetch_days(since, until - _DAY)
             holes.append(
                 Hole(
-                    *(account_id, region, _midnight(span[0]), _midnight(span[-1]) + timedelta(days=1)),
-                    *(cause, remedy),
+                    *(account_id, region, _midnight(since), _midnight(until), cause, remedy),
                     objects=tuple(file.name for file in files),
                 )
             )
     return holes
+
+
+def _cut(since: date, until: date, unread: Collection[date]) -> Iterator[tuple[date, date, bool]]:
+    """A span cut into days in a row that are all unread or none of them; a span may be centuries long."""
+    for is_run, days in groupby(sorted(day for day in unread if since <= day < until), key=_Runs()):
+        first, *rest = days
+        last = rest[-1] if rest else first
+        if since < first:
+            yield since, first, False
+        yield first, last + _DAY, bool(is_run)
+        since = last + _DAY
+    if since < until:
+        yield since, until, False
+
+
+class _Runs:
+    """Numbers days in order, from 1, so that days in a row have one number."""
+
+    def __init__(self) -> None:
+        self._last: date | None = None
+        self._number = 0
+
+    def __call__(self, day: date) -> int:
+        self._number += self._last is None or day - self._last > _DAY
+        self._last = day
+        return self._number
 
 
 def _dark_spans(
@@ -106,17 +132,11 @@ def _dark_spans(
     for day in (d for d in seen if d < declared):
         if day > at:
             yield at, day
-        at = day + timedelta(days=1)
+        at = day + _DAY
     if at < min(declared, window.until):
         yield at, min(declared, window.until)
     for day in sorted(d for d in evidence.unread.get(place, ()) if d in window and d >= declared):
-        yield day, day + timedelta(days=1)
-
-
-def _days(since: date, until: date) -> Iterator[date]:
-    while since < until:
-        yield since
-        since += timedelta(days=1)
+        yield day, day + _DAY
 
 
 def _midnight(day: date) -> datetime:

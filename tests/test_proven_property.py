@@ -62,7 +62,9 @@ class Plan:
     listing: frozenset[int]
     """Which of every five digests list log files, one or two of them."""
     restarts: frozenset[int]
-    """Which digests, all of the account counted, begin a chain anew."""
+    """Which digests, all periods of the account counted, begin a chain anew."""
+    gaps: frozenset[int]
+    """For which periods CloudTrail wrote no digest."""
     is_signed: bool
     changes: Sequence[Change]
 
@@ -73,7 +75,7 @@ class Copy:
 
     delivered: Objects = field(default_factory=dict)
     chains: dict[tuple[Place, str], list[str]] = field(default_factory=dict)
-    """The keys of the digests by place and trail, in the order of time."""
+    """The keys of the digests by place and trail, one for each period; empty where none was written."""
     listed: dict[str, list[str]] = field(default_factory=dict)
     """The log files of each digest."""
     restarted: set[str] = field(default_factory=set)
@@ -82,7 +84,8 @@ class Copy:
 
     def digests(self, account: str | None = None) -> list[str]:
         """The digests of an account, or of all."""
-        return [key for (place, _), keys in self.chains.items() if account in (None, place[0]) for key in keys]
+        chains = [keys for (place, _), keys in self.chains.items() if account in (None, place[0])]
+        return [key for keys in chains for key in keys if key]
 
     def chosen(self, change: Change, digests: Sequence[str], number: int) -> str | None:
         """The digest of that number, or a log file that it lists; None if there is none any more."""
@@ -126,19 +129,25 @@ def deliver(account: str, plan: Plan, copy: Copy) -> None:
     number = 0
     for region, trail in product(REGIONS[: plan.regions], TRAILS[: plan.trails]):
         chain = DigestChain(signer() if plan.is_signed else None, account, region, trail)
+        keys = copy.chains[(account, region), trail] = []
         for period in range(DAYS * PERIODS):
-            if number in plan.restarts:
-                chain.restart()
-            start = MIDNIGHT + period * LENGTH
-            files = log_files(chain, start.date(), number) if number % 5 in plan.listing else {}
-            digest = chain.hour(start, files, LENGTH)
-            copy.listed[digest] = list(files)
-            if number in plan.restarts:
-                copy.restarted.add(digest)
+            keys.append("" if number in plan.gaps else next_digest(chain, period, number, plan, copy))
             number += 1
-        copy.chains[(account, region), trail] = chain.digests
         copy.delivered |= chain.objects()
         copy.signatures |= chain.signatures()
+
+
+def next_digest(chain: DigestChain, period: int, number: int, plan: Plan, copy: Copy) -> str:
+    """Append the digest of a period; returns its key."""
+    start = MIDNIGHT + period * LENGTH
+    files = log_files(chain, start.date(), number) if number % 5 in plan.listing else {}
+    if number in plan.restarts:
+        chain.restart()
+    key = chain.hour(start, files, LENGTH)
+    if number in plan.restarts:
+        copy.restarted.add(key)
+    copy.listed[key] = list(files)
+    return key
 
 
 def log_files(chain: DigestChain, day: date, number: int) -> Objects:
@@ -196,7 +205,7 @@ def fork(copy: Copy, key: str, length: int) -> None:
     """Lay forged digests beside the delivered ones, each naming the forged one before."""
     (keys,) = [keys for keys in copy.chains.values() if key in keys]
     fields: dict[str, Any] = {"logFiles": []}
-    for digest in keys[keys.index(key) :][:length]:
+    for digest in [one for one in keys[keys.index(key) :] if one][:length]:
         content = altered(copy.delivered[digest], **fields)
         copy.present[f"copy/{digest}"] = content
         fields = {"previousDigestHashValue": hashlib.sha256(gzip.decompress(content)).hexdigest()}
@@ -220,15 +229,22 @@ class Oracle:
                 self._hashes_named.setdefault(before, set()).add(sha256)
 
     def cannot_be_proven(self, place: Place, day: int) -> bool:
-        """Whether in the chain of every trail something is amiss on that day, and it shows."""
-        return all(self._shows_fault(keys, day) for (at, _), keys in self._copy.chains.items() if at == place)
+        """Whether on that day something shows to be amiss in the chain of every trail, or a file is unread."""
+        return self._is_unread(place, day) or all(self._shows_fault(keys, day) for keys in self._chains(place))
 
     def must_be_proven(self, place: Place, day: int) -> bool:
         """Whether one trail's chain is as it was delivered on that day, and every log file there can be read."""
-        of_place = [keys for (at, _), keys in self._copy.chains.items() if at == place]
-        files = [file for keys in of_place for key in self._of_day(keys, day) for file in self._copy.listed[key]]
-        is_read = all(not self._is_cut(file) for file in files)
-        return is_read and any(self._is_untouched(keys, day) for keys in of_place)
+        return not self._is_unread(place, day) and any(
+            self._is_untouched(keys, day) for keys in self._chains(place)
+        )
+
+    def _chains(self, place: Place) -> list[list[str]]:
+        return [keys for (at, _), keys in self._copy.chains.items() if at == place]
+
+    def _is_unread(self, place: Place, day: int) -> bool:
+        """Whether a log file of that day, whichever trail delivered it, cannot be read."""
+        digests = [key for keys in self._chains(place) for key in self._of_day(keys, day) if key]
+        return any(self._is_cut(file) for key in digests for file in self._copy.listed[key])
 
     def _of_day(self, keys: list[str], day: int) -> list[str]:
         return keys[day * PERIODS : (day + 1) * PERIODS]
@@ -245,6 +261,8 @@ class Oracle:
 
     def _is_untouched(self, keys: list[str], day: int) -> bool:
         own = self._of_day(keys, day)
+        if not all(own):
+            return False
         files = [file for key in own for file in self._copy.listed[key]]
         is_alone = all(self._found_at.get(key) == [key] for key in own)
         is_whole = not any(key in self._copy.restarted for key in own[1:])
@@ -252,7 +270,7 @@ class Oracle:
 
     def _shows_fault(self, keys: list[str], day: int) -> bool:
         own = self._of_day(keys, day)
-        if any(key in self._copy.restarted for key in own[1:]):
+        if not all(own) or any(key in self._copy.restarted for key in own[1:]):
             return True
         return any(self._is_missing(key) or self._is_unsound(key, keys) for key in own)
 
@@ -265,7 +283,7 @@ class Oracle:
 
         Without signatures, an altered digest shows by the next one only, and so does which of two is right.
         """
-        after = keys[keys.index(key) + 1 :][:1]
+        after = [one for one in keys[keys.index(key) + 1 :] if one][:1]
         is_told = key in self._copy.signatures or any(map(self._is_intact, after))
         is_alone = self._found_at[key] == [key]
         if not self._is_intact(key):
@@ -290,9 +308,11 @@ def levels(copy: Copy) -> Iterator[tuple[Place, int, Level]]:
     )
     report, _ = session.report(question)
     for row in build_coverage_report(report).rows:
-        for day, level in enumerate(row.levels):
-            yield (row.account_id, row.region), day, level
+        for day, letter in enumerate(row.letters):
+            yield (row.account_id, row.region), day, NAMES[letter]
 
+
+NAMES = {level.letter: level for level in Level}
 
 KINDS = (
     *("delete log file", "alter log file", "cut log file", "swap log file"),
@@ -307,12 +327,14 @@ evenings = st.integers(1, 4 * DAYS).map(lambda days: days * PERIODS - 1)
 def plans(draw: st.DrawFn) -> Plan:
     """Plans whose changes come close together: what one of them alone cannot do, two may."""
     spots = st.sampled_from(draw(st.lists(st.one_of(numbers, evenings), min_size=1, max_size=2)))
-    changes = st.builds(Change, st.sampled_from(KINDS), spots, st.one_of(spots, numbers), st.integers(0, 7))
+    near = st.builds(int.__add__, spots, st.integers(0, 1))
+    changes = st.builds(Change, st.sampled_from(KINDS), near, st.one_of(near, numbers), st.integers(0, 7))
     return Plan(
         regions=draw(st.integers(1, 2)),
         trails=draw(st.integers(1, 2)),
         listing=draw(st.frozensets(st.integers(0, 4))),
         restarts=draw(st.frozensets(numbers, max_size=1)),
+        gaps=draw(st.frozensets(numbers, max_size=1)),
         is_signed=draw(st.booleans()),
         changes=draw(st.lists(changes, max_size=5)),
     )

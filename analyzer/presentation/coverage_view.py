@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from analyzer.coverage import Level
-from analyzer.coverage_report import LETTERS, CoverageReport, CoverageRow, signature_of
+from analyzer.coverage_report import CoverageReport, CoverageRow, signature_of
 from analyzer.digest_chain import Chain
 from analyzer.holes import Hole
 from analyzer.presentation.output import Answer, Letters, Table
@@ -84,8 +84,10 @@ def _basis(report: CoverageReport) -> str:
 
 def _uniform(row: CoverageRow) -> Level | None:
     """The level of every day, for rows that look all the same: nothing at all, or declared for every region."""
-    levels = set(row.levels)
-    return next(iter(levels)) if levels in ({Level.NONE}, {Level.DECLARED}) else None
+    for level, days in ((Level.NONE, row.coverage.none), (Level.DECLARED, row.coverage.declared)):
+        if days == row.coverage.days:
+            return level
+    return None
 
 
 def _grid(rows: Sequence[CoverageRow], window: Window | None) -> Table:
@@ -96,10 +98,9 @@ def _grid(rows: Sequence[CoverageRow], window: Window | None) -> Table:
     months = [(month, len(list(found))) for month, found in groupby(f"{day:%Y-%m}" for day in days)]
     lines = []
     for row in rows:
-        letters = "".join(LETTERS[level] for level in row.levels)
         cells, at = [], 0
         for _, length in months:
-            cells.append(Letters(letters[at : at + length], STYLES))
+            cells.append(Letters(row.letters[at : at + length], STYLES))
             at += length
         lines.append((row.account_id, row.region, row.coverage.confidence.value, *cells))
     return Table(("account", "region", "weakest", *(month for month, _ in months)), lines)
