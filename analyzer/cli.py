@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from analyzer.presentation.output import Answer
     from analyzer.queries import Value
     from analyzer.report import Question, Report
+    from analyzer.sources.named import AwsAccess, Scope
     from analyzer.store import Store
     from analyzer.workflow import Session
 
@@ -33,7 +34,10 @@ app = typer.Typer(
 
 Sources = Annotated[
     list[str],
-    typer.Argument(metavar="SOURCE...", help="Files, directories, archives, or - for standard input."),
+    typer.Argument(
+        metavar="SOURCE...",
+        help="Files, directories, archives, s3://BUCKET/PREFIX, event-history, or - for standard input.",
+    ),
 ]
 OptionalSources = Annotated[
     list[str] | None,
@@ -107,6 +111,13 @@ KeyFiles = Annotated[
         "--public-keys", metavar="FILE", help="Saved output of cloudtrail list-public-keys; may be repeated."
     ),
 ]
+Profile = Annotated[str | None, typer.Option(help="AWS profile, as in the AWS CLI.")]
+EndpointUrl = Annotated[str | None, typer.Option(metavar="URL", help="Where AWS is, as in the AWS CLI.")]
+RequestPayer = Annotated[bool, typer.Option("--request-payer", help="Pay for requests to the bucket.")]
+Unsigned = Annotated[bool, typer.Option("--no-sign-request", help="Ask a public bucket without credentials.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be read and what that costs.")]
+GetPrice = Annotated[float, typer.Option(min=0, metavar="USD", help="Price of 1,000 GET requests.")]
+ListAll = Annotated[bool, typer.Option("--list-all", help="List days of a bucket that cannot have changed, too.")]
 ServicePolicy = Annotated[
     Literal["keep", "review", "ignore"],
     typer.Option(help="What calls by AWS services alone mean: use, a person decides, or nothing."),
@@ -123,6 +134,7 @@ Parameters = Annotated[
 ]
 
 _DOCUMENT_LIMIT_MIB = 512
+_GET_PRICE = 0.0004
 
 
 def command_line(arguments: list[str] | None = None) -> ExitCode:
@@ -160,13 +172,27 @@ def analyze(
     output: Output = None,
     out: Out = None,
     show_all: ShowAll = False,
+    profile: Profile = None,
+    endpoint_url: EndpointUrl = None,
+    request_payer: RequestPayer = False,
+    no_sign_request: Unsigned = False,
+    dry_run: DryRun = False,
+    get_price: GetPrice = _GET_PRICE,
+    list_all: ListAll = False,
     max_document_size: DocumentLimit = _DOCUMENT_LIMIT_MIB,
     threads: Threads = None,
 ) -> ExitCode:
     """Read logs and report which STS endpoints are used and which may be deactivated."""
     question = _question(since, until, min_days, account, region, service_calls, trail, public_keys, exceptions)
     watch = _watch(compare, fail_on)
-    session = _session(_with_trails(sources, store, trail), store, max_document_size, threads)
+    access = _access(profile, endpoint_url, request_payer, no_sign_request)
+    scope = _scope(since, until, account, region)
+    names = _with_trails(sources, store, trail)
+    session = _session(
+        names, store, max_document_size, threads, scope, access, list_all, discovers_trails=not dry_run
+    )
+    if dry_run:
+        return _show_estimate(session, get_price, output, out)
     return _report(session, question, watch, output, out, show_all)
 
 
@@ -174,15 +200,32 @@ def analyze(
 def ingest(
     sources: Sources,
     store: RequiredStore,
+    since: Since = None,
+    until: Until = None,
+    account: Account = None,
+    region: Region = None,
     trail: TrailFiles = None,
+    profile: Profile = None,
+    endpoint_url: EndpointUrl = None,
+    request_payer: RequestPayer = False,
+    no_sign_request: Unsigned = False,
+    dry_run: DryRun = False,
+    get_price: GetPrice = _GET_PRICE,
+    list_all: ListAll = False,
     max_document_size: DocumentLimit = _DOCUMENT_LIMIT_MIB,
     threads: Threads = None,
 ) -> ExitCode:
-    """Bring what is new in the logs into a store."""
+    """Bring what is new in the logs into a store. The filters choose folders of a bucket; files are read whole."""
     _witnesses(trail, None)
-    return _exit_code(
-        _session(_with_trails(sources, store, trail), store, max_document_size, threads).ingest(store)
+    access = _access(profile, endpoint_url, request_payer, no_sign_request)
+    scope = _scope(since, until, account, region)
+    names = _with_trails(sources, store, trail)
+    session = _session(
+        names, store, max_document_size, threads, scope, access, list_all, discovers_trails=not dry_run
     )
+    if dry_run:
+        return _show_estimate(session, get_price, None, None)
+    return _exit_code(session.ingest(store))
 
 
 @app.command()
@@ -460,22 +503,58 @@ def _root(
 
 
 def _session(
-    paths: list[str],
+    names: list[str],
     store: Path | None,
     document_limit_mib: int = _DOCUMENT_LIMIT_MIB,
     threads: int | None = None,
+    scope: "Scope | None" = None,
+    access: "AwsAccess | None" = None,
+    lists_all: bool = False,
+    discovers_trails: bool = False,
 ) -> "Session":
+    from datetime import UTC, datetime
+
     import pyarrow
 
+    from analyzer.catalogue import Catalogue
     from analyzer.presentation.console import ConsoleNarrator
-    from analyzer.workflow import Session, local_sources
+    from analyzer.sources.named import AwsAccess, Naming, Scope
+    from analyzer.workflow import Session
 
-    if not paths and store is None:
+    if not names and store is None:
         raise UsageError("name logs to read, or a store with --store DIR")
     # Measured: the system's allocator takes a sixth less CPU and memory here than Arrow's default.
     pyarrow.set_memory_pool(pyarrow.system_memory_pool())
-    options = _options(document_limit_mib, threads)
-    return Session(local_sources(paths, options.document_limit), store, options, ConsoleNarrator())
+    options, narrator, catalogue = _options(document_limit_mib, threads), ConsoleNarrator(), Catalogue()
+    naming = Naming(
+        options.document_limit,
+        datetime.now(UTC).replace(tzinfo=None),
+        narrator.remark,
+        scope=scope or Scope(),
+        access=access or AwsAccess(),
+        discovers_trails=discovers_trails,
+    )
+    return Session(naming.sources(names, catalogue), store, options, narrator, catalogue, lists_all)
+
+
+def _access(profile: str | None, endpoint_url: str | None, request_payer: bool, unsigned: bool) -> "AwsAccess":
+    from analyzer.sources.named import AwsAccess
+
+    return AwsAccess(profile, endpoint_url, request_payer, not unsigned)
+
+
+def _scope(since: str | None, until: str | None, account: list[str] | None, region: list[str] | None) -> "Scope":
+    from analyzer.sources.named import Scope
+
+    return Scope(_day(since, "--since"), _day(until, "--until"), frozenset(account or ()), frozenset(region or ()))
+
+
+def _show_estimate(session: "Session", price: float, output: str | None, out: Path | None) -> ExitCode:
+    from analyzer.presentation.estimate_view import estimate_answer
+
+    found = session.estimate()
+    _write(estimate_answer(found, price), output, out)
+    return ExitCode.INPUT_REJECTED if found.unreadable else ExitCode.OK
 
 
 def _options(document_limit_mib: int, threads: int | None) -> "IngestOptions":
@@ -505,7 +584,7 @@ def _question(
         until=_day(until, "--until"),
         policy=Policy(min_days, ServiceCalls(service_calls)),
         accounts=frozenset(account or ()),
-        regions=frozenset(region or ()),
+        regions=frozenset(region or ()) if "all" not in (region or ()) else frozenset(),
         witnesses=_witnesses(trail, public_keys),
         exemptions=read_exemptions(exceptions),
     )

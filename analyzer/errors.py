@@ -4,6 +4,7 @@ StsRegionsError
 ├── UsageError        the arguments cannot be carried out as given: change the command
 ├── StoreError        the store cannot be used: the message says how to mend or replace it
 │   └── StoreBusy     another process holds the store: wait for it or stop it
+├── SourceError       a source cannot be used at all: sign in, or correct its name or the settings
 ├── QueryError        SQL was refused or failed: change the query
 ├── OutputError       the result cannot be written: choose another place
 └── BalanceError      what was read does not add up: a defect, nothing is reported
@@ -50,6 +51,10 @@ class StoreError(StsRegionsError):
 
 class StoreBusy(StoreError):
     """Another process holds the store."""
+
+
+class SourceError(StsRegionsError):
+    """A source cannot be used at all: no credentials that it takes, or no way to reach it."""
 
 
 class QueryError(StsRegionsError):

@@ -54,6 +54,9 @@ class Evidence:
     unusable: tuple[UnusableFile, ...] = ()
     rejected_files: tuple[RejectedFile, ...] = ()
 
+    sts_only: Mapping[Place, frozenset[date]] = field(default_factory=dict)
+    """Days of which Event history was asked for STS and no log file tells what else happened."""
+
     @property
     def flaws(self) -> list[Flaw]:
         """Every flaw of every chain, by trail and time."""
@@ -75,7 +78,7 @@ class Evidence:
     def places(self) -> set[Place]:
         """Accounts and regions of which log files, events or digests are there."""
         chains = {(chain.trail.account_id, chain.trail.region) for chain in self.chains}
-        return chains | self.coverage.inferred.keys() | self.coverage.unread.keys()
+        return chains | self.coverage.inferred.keys() | self.coverage.unread.keys() | self.coverage.declared.keys()
 
 
 def gather_evidence(store: Store, activity: Collection[ActivityRow], witnesses: Witnesses) -> Evidence:
@@ -89,6 +92,7 @@ def gather_evidence(store: Store, activity: Collection[ActivityRow], witnesses: 
         if fingerprint not in witnesses.keys
     ]
     log_days = store.log_days()
+    asked = store.event_history_days()
     delivered = [(d.account_id, d.region, d.day) for d in log_days if d.outcome is Outcome.INGESTED]
     occurred = [(row.account_id, row.aws_region, day) for row in activity if row.aws_region for day in row.days]
     coverage = CoverageEvidence(
@@ -98,6 +102,7 @@ def gather_evidence(store: Store, activity: Collection[ActivityRow], witnesses: 
             if not _is_blind(chain, trails)
             for day in chain.proven_days()
         ),
+        declared=days_by_place(asked),
         declared_since=_declared_since(store, trails),
         inferred=days_by_place([*delivered, *occurred]),
         unread=days_by_place((d.account_id, d.region, d.day) for d in log_days if d.outcome is Outcome.REJECTED),
@@ -109,7 +114,15 @@ def gather_evidence(store: Store, activity: Collection[ActivityRow], witnesses: 
         RejectedFile(account_id, region, day, uri.rpartition("/")[2], reason)
         for account_id, region, day, uri, reason in store.rejected_log_files()
     )
-    return Evidence(coverage, chains, trails, (*problems, *unknown_keys), unusable, rejected)
+    return Evidence(
+        coverage,
+        chains,
+        trails,
+        (*problems, *unknown_keys),
+        unusable,
+        rejected,
+        sts_only=days_by_place(set(asked) - set(delivered)),
+    )
 
 
 def _stored_descriptions(store: Store) -> list[Document]:

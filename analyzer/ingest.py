@@ -20,7 +20,16 @@ from analyzer.decoding import Document, Outcome, Reading, Statement, decode_docu
 from analyzer.decoding.compression import is_archive
 from analyzer.ledger import SourceRow
 from analyzer.narration import Narrator, Silence
-from analyzer.sources import Source, SourceObject, Unreadable, read_archive
+from analyzer.sources import (
+    Content,
+    Contents,
+    Lost,
+    Source,
+    SourceObject,
+    Unreadable,
+    begin_reading,
+    read_archive,
+)
 from analyzer.store import Batch, Store
 
 DOCUMENT_LIMIT = 512 * 1024 * 1024
@@ -31,7 +40,24 @@ _GROUP_BYTES = 3 * 1024 * 1024
 _BYTES_AHEAD = 32 * 1024 * 1024
 _ARCHIVE_HEAD = 65536
 
-RETRIED = frozenset({"missing", "unreadable", "not_a_file", "symlink_loop", "changed_while_read", "too_large"})
+RETRIED = frozenset(
+    {
+        "missing",
+        "unreadable",
+        "not_a_file",
+        "symlink_loop",
+        "changed_while_read",
+        "too_large",
+        "gone",
+        "forbidden",
+        "archived",
+        "throttled",
+        "timed_out",
+        "connection_lost",
+        "server_error",
+        "wrong_length",
+    }
+)
 """Rejections that may be over although size and modification time are the same."""
 
 
@@ -269,7 +295,8 @@ class _Run:
         running: deque[tuple[_Group, Future[_Decoded]]] = deque()
         size = 0
         for group in groups:
-            running.append((group, workers.submit(_decode, group, self._options.document_limit)))
+            limit = self._options.document_limit
+            running.append((group, workers.submit(_decode, group, _begin_reading(group, limit), limit)))
             size += group.size
             while len(running) > self._options.threads and size > _BYTES_AHEAD:
                 first, future = running.popleft()
@@ -321,8 +348,11 @@ class _Run:
         except OSError as error:
             yield Unreadable(archive.uri, archive.name, "unreadable", error.strerror or str(error))
             return
-        with stream:
-            yield from read_archive(archive, stream, self._options.document_limit)
+        try:
+            with stream:
+                yield from read_archive(archive, stream, self._options.document_limit)
+        except Lost as lost:
+            yield lost.entry
 
     def _commit(self) -> None:
         if self._batch:
@@ -349,18 +379,30 @@ def _delivery_day(item: SourceObject) -> date:
     return key.day if key else date.min
 
 
-def _decode(group: _Group, limit: int) -> _Decoded:
-    """Read and decode one group; runs in a worker thread."""
-    contents: Sequence[bytes | Unreadable] = group.contents or [
-        _content(group.source, item, limit) for item in group.objects
-    ]
+def _begin_reading(group: _Group, limit: int) -> Contents:
+    """The contents of a group, in its order; of an object above the limit only what `_head` gives."""
+    if group.contents is not None:
+        known = [Content(data) for data in group.contents]
+        return lambda: known
+    begun = begin_reading(group.source, [item for item in group.objects if item.size <= limit])
+
+    def finish() -> Sequence[Content | Unreadable]:
+        contents = iter(begun())
+        return [next(contents) if item.size <= limit else _head(group.source, item) for item in group.objects]
+
+    return finish
+
+
+def _decode(group: _Group, read: Contents, limit: int) -> _Decoded:
+    """Wait for the contents of one group and decode them; runs in a worker thread."""
+    contents = read()
     unreadable = [
         (item, rejected(content.reason, content.detail))
         for item, content in zip(group.objects, contents, strict=True)
         if isinstance(content, Unreadable)
     ]
     readable = [
-        (item, Document(content, item.is_log_name, item.log_key, item.is_digest_signature))
+        (item, _document(item, content))
         for item, content in zip(group.objects, contents, strict=True)
         if not isinstance(content, Unreadable)
     ]
@@ -381,16 +423,24 @@ def _decode(group: _Group, limit: int) -> _Decoded:
     return _Decoded(rows, names, decoded.events, archives, group.size)
 
 
-def _content(source: Source, item: SourceObject, limit: int) -> bytes | Unreadable:
-    """The object's bytes; of one above the limit only the head, enough to tell whether it is an archive."""
-    if item.size <= limit:
-        return source.read(item)
+def _document(item: SourceObject, content: Content) -> Document:
+    return Document(
+        content.data, item.is_log_name, item.log_key, item.is_digest_signature, signature=content.signature
+    )
+
+
+def _head(source: Source, item: SourceObject) -> Content | Unreadable:
+    """The head of an object above the limit, enough to tell whether it is an archive."""
     try:
         with source.open(item) as stream:
             head = stream.read(_ARCHIVE_HEAD)
     except OSError as error:
         return Unreadable(item.uri, item.name, "unreadable", error.strerror or str(error))
-    return head if is_archive(head) else Unreadable(item.uri, item.name, "too_large", f"{item.size} bytes")
+    except Lost as lost:
+        return lost.entry
+    if is_archive(head):
+        return Content(head)
+    return Unreadable(item.uri, item.name, "too_large", f"{item.size} bytes")
 
 
 def _source_row(

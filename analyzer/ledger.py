@@ -99,6 +99,14 @@ TABLES: Mapping[str, pa.Schema] = {
     "digest_signatures": pa.schema(
         [("source_id", pa.int64()), ("object_name", pa.string()), ("signature", pa.string())]
     ),
+    "listed_folders": pa.schema(
+        [
+            ("folder", pa.string()),
+            ("first_day", pa.date32()),
+            ("last_day", pa.date32()),
+            ("listed_at", _TIME),
+        ]
+    ),
     "trail_descriptions": pa.schema(
         [("source_id", pa.int64()), ("name", pa.string()), ("description", pa.string())]
     ),

@@ -12,6 +12,8 @@ from datetime import date
 
 LOG_FOLDER = "CloudTrail"
 DIGEST_FOLDER = "CloudTrail-Digest"
+EVENT_HISTORY_FOLDER = "event-history"
+"""In place of a folder, for a day that was asked from Event history."""
 
 _PATH = re.compile(
     r"(?:^|/)AWSLogs/(?:(o-[a-z0-9]{1,32})/)?([0-9]{12})/(CloudTrail(?:-[A-Za-z]{1,32})?)/([a-z0-9-]{1,32})"
@@ -21,6 +23,8 @@ _NAME = re.compile(
     r"(?:^|/)([0-9]{12})_(CloudTrail(?:-[A-Za-z]{1,32})?)_([a-z0-9-]{1,32})_"
     r"(?:[^/]*_)?([0-9]{4})([0-9]{2})([0-9]{2})T[0-9]{4,6}Z[^/]*$"
 )
+
+_EVENT_HISTORY = re.compile(r"^event-history:/([0-9]{12})/([a-z0-9-]{1,32})/([0-9]{4})-([0-9]{2})-([0-9]{2})$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,8 @@ def parse_log_key(key: str) -> LogKey | None:
         organization, account_id, folder, region, *ymd = match.groups()
     elif match := _NAME.search(key):
         organization, (account_id, folder, region, *ymd) = None, match.groups()
+    elif match := _EVENT_HISTORY.match(key):
+        organization, folder, (account_id, region, *ymd) = None, EVENT_HISTORY_FOLDER, match.groups()
     else:
         return None
     try:
@@ -64,3 +70,8 @@ def parse_log_key(key: str) -> LogKey | None:
     except ValueError:
         return None
     return LogKey(account_id, region, day, folder, match.re is _PATH, organization)
+
+
+def event_history_uri(account_id: str, region: str, day: date) -> str:
+    """The name in the ledger of one UTC day of an account's Event history in one region."""
+    return f"event-history:/{account_id}/{region}/{day}"

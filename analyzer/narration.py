@@ -23,6 +23,9 @@ class Narrator(Protocol):
     def waiting(self, holder: str) -> None:
         """The store is held by somebody else."""
 
+    def remark(self, text: str) -> None:
+        """Something is worth a line: what was left out, or not allowed and not needed."""
+
 
 class Silence:
     """Nobody listens."""
@@ -40,4 +43,7 @@ class Silence:
         """Nothing."""
 
     def waiting(self, holder: str) -> None:
+        """Nothing."""
+
+    def remark(self, text: str) -> None:
         """Nothing."""

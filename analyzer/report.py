@@ -64,6 +64,8 @@ class VerdictRow:
     coverage: Coverage
     settled_by: str | None = None
     """The one thing that would settle a `cannot_tell`."""
+    is_other_activity_known: bool = True
+    """Whether the logs would show what other services did; Event history was asked for STS only."""
     acceptance: Acceptance = NOT_ACCEPTED
     """What exceptions say of its use. They change no verdict."""
 
@@ -93,6 +95,7 @@ class VerdictRow:
             "region_disabled_errors": usage.region_disabled_errors,
             "served_global_calls": self.seen.served_global_calls,
             "other_activity": self.seen.other_activity,
+            "other_activity_known": self.is_other_activity_known,
             "principals": usage.principals,
             "first_used": utc_text(usage.first_used),
             "last_used": utc_text(usage.last_used),
@@ -279,8 +282,9 @@ def build_report(store: Store, catalogue: Catalogue, question: Question, balance
     usage = tuple(sorted(map(UsageRow.from_row, used["usage"].to_pylist()), key=lambda row: row.sort_key))
     activity = [ActivityRow.from_row(row) for row in store.ask("activity", values).to_pylist()]
     evidence = gather_evidence(store, activity, question.witnesses)
-    chains = {chain.trail.account_id for chain in evidence.chains}
-    accounts = {row.account_id for row in activity} | store.folder_accounts() | chains
+    accounts = {row.account_id for row in activity} | store.folder_accounts()
+    accounts |= {chain.trail.account_id for chain in evidence.chains}
+    accounts |= {account_id for account_id, _ in evidence.coverage.declared}
     acceptances = _acceptances(used["endpoint_callers"], question.exemptions)
     rows = _verdict_rows(
         sorted(accounts - {UNKNOWN_ACCOUNT}),
@@ -402,9 +406,12 @@ def _verdict_rows(
             if decision.verdict is Verdict.CANNOT_TELL:
                 holes = dark_holes(evidence.coverage, account_id, code, window, rejected.get(place, ()))
                 settled_by = what_settles(decision, holes, window.days, question.policy.min_days)
+            is_known = not any(day in window for day in evidence.sts_only.get(place, ()))
             acceptance = acceptances.get((account_id, Endpoint.REGIONAL, code, None), NOT_ACCEPTED)
             rows.append(
-                VerdictRow(account_id, partition, region, decision, seen, coverage, settled_by, acceptance)
+                VerdictRow(
+                    *(account_id, partition, region, decision, seen, coverage, settled_by, is_known, acceptance)
+                )
             )
     return rows
 

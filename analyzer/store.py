@@ -21,7 +21,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ from analyzer.duckdb_errors import first_line, interruptible
 from analyzer.errors import QueryError, StoreError
 from analyzer.ledger import TABLES, SourceRow, ledger_rows, schema_statements, sql_type
 from analyzer.lock import store_lock
-from analyzer.log_key import LOG_FOLDER
+from analyzer.log_key import EVENT_HISTORY_FOLDER, LOG_FOLDER
 from analyzer.queries import Value, bind, compose
 from analyzer.sandbox import ask_ad_hoc
 from analyzer.version import __version__
@@ -504,6 +504,46 @@ class Store:
             uri: KnownSource(size, version, Outcome(outcome), reason, sha)
             for uri, size, version, outcome, reason, sha in rows
         }
+
+    def settled_folders(
+        self, root: str, since: date | None, retried: Collection[str], margin: timedelta
+    ) -> dict[str, date]:
+        """Folders below `root` that were listed before: the first delivery day that can have changed since.
+
+        Args:
+            root: bucket as a URI that ends in a slash; the folders are keys in it.
+            since: first day asked for now; listings that began later say nothing.
+            retried: reasons of rejections after which a file is asked for again, whatever its day.
+            margin: how long after a day its files may still come.
+        """
+        rows = self._connection.execute(
+            "SELECT folder, max(least(CAST(listed_at - ? AS DATE), coalesce(last_day, DATE '9999-12-31'))) "
+            "FROM listed_folders WHERE starts_with(folder, ?) AND (first_day IS NULL OR first_day <= ?) "
+            "GROUP BY folder",
+            [margin, root, since],
+        ).fetchall()
+        pending = self._connection.execute(
+            "SELECT uri, day FROM current_sources WHERE outcome = 'rejected' AND starts_with(uri, ?) "
+            "AND list_contains(?, reason)",
+            [root, list(retried)],
+        ).fetchall()
+        settled = {}
+        for folder, day in rows:
+            days = [pending_day or date.min for uri, pending_day in pending if uri.startswith(folder)]
+            settled[folder.removeprefix(root)] = min(day, *days) if days else day
+        return settled
+
+    def remember_listed(self, folders: Iterable[tuple[str, date | None, date | None]], now: datetime) -> None:
+        """Note folders (URI, first and last day; None: no bound) that were listed to their end at `now`."""
+        for folder, first, last in folders:
+            self._connection.execute("INSERT INTO listed_folders VALUES (?, ?, ?, ?)", [folder, first, last, now])
+
+    def event_history_days(self) -> list[tuple[str, str, date]]:
+        """Account, region and day of everything that was asked from Event history and came."""
+        return self._connection.execute(
+            "SELECT DISTINCT account_id, region, day FROM current_sources "
+            f"WHERE folder = '{EVENT_HISTORY_FOLDER}' AND outcome = '{Outcome.INGESTED}' ORDER BY ALL"
+        ).fetchall()
 
     def known_archives(self) -> dict[tuple[str, int, str], list[tuple[str, Outcome, str]]]:
         """Members (URI, outcome, reason) of the archives that were read to their end, by URI, size, version."""

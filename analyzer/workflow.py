@@ -1,11 +1,10 @@
 """The product as a library: logs in, report out."""
 
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from analyzer.baseline import Baseline, parse_baseline
@@ -15,15 +14,22 @@ from analyzer.decoding.lenient import read_document
 from analyzer.errors import OutputError, UsageError
 from analyzer.evidence import Witnesses
 from analyzer.exceptions_file import TEMPLATE, Exemptions, parse_exceptions
-from analyzer.ingest import Ingested, IngestOptions, ingest
+from analyzer.ingest import RETRIED, Ingested, IngestOptions, ingest
 from analyzer.narration import Narrator, Silence
 from analyzer.report import Question, Report, build_report
 from analyzer.signatures import PublicKeys
-from analyzer.sources import LocalSource, Source, StandardInput
-from analyzer.store import Store, open_store
+from analyzer.sources import Source, SourceObject
+from analyzer.sources.estimate import Estimate, estimate
+from analyzer.sources.event_history import EventHistory
+from analyzer.sources.named import Naming
+from analyzer.sources.s3 import S3Source
+from analyzer.store import DATABASE, KnownSource, Store, open_store
 from analyzer.trail_descriptions import Document
 
-STANDARD_INPUT = "-"
+LATE_DELIVERY = timedelta(days=3)
+"""How long after its day a log file may still be delivered; CloudTrail's are minutes late, seldom more."""
+
+_SLOW_COMMIT_FILES = 240
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,8 @@ class Session:
     options: IngestOptions = field(default_factory=IngestOptions)
     narrator: Narrator = field(default_factory=Silence)
     catalogue: Catalogue = field(default_factory=Catalogue)
+    lists_all: bool = False
+    """Whether to list every delivery day of a bucket, also those that cannot have changed since the last run."""
 
     @contextmanager
     def opened(self) -> Iterator[tuple[Store, Ingested | None]]:
@@ -53,14 +61,45 @@ class Session:
     def ingest(self, path: Path) -> Ingested:
         """Bring what is new in the sources into the store at `path`."""
         now = datetime.now(UTC).replace(tzinfo=None)
+        options = self.options
+        if any(isinstance(source, EventHistory) for source in self.sources):
+            # It comes slowly: what has come should be safe before an interruption.
+            options = replace(options, commit_files=min(_SLOW_COMMIT_FILES, options.commit_files))
+        buckets = [source for source in self.sources if isinstance(source, S3Source)]
         with open_store(path, write=True, catalogue=self.catalogue, on_wait=self.narrator.waiting) as store:
-            return ingest(store, self.sources, now, self.options, self.narrator)
+            self._settle(store, buckets)
+            ingested = ingest(store, self.sources, now, options, self.narrator)
+            for bucket in buckets:
+                store.remember_listed(bucket.listed_folders(), now)
+                for remark in bucket.remarks():
+                    self.narrator.remark(remark)
+            return ingested
+
+    def _settle(self, store: Store, buckets: Sequence[S3Source]) -> None:
+        for bucket in [] if self.lists_all else buckets:
+            bucket.settle(store.settled_folders(bucket.root, bucket.wanted.since, RETRIED, LATE_DELIVERY))
+
+    def estimate(self) -> Estimate:
+        """What an ingest would read, told from listings alone; nothing is read and no store is made."""
+        listed = (entry for source in self.sources for entry in source.list())
+        if self.store is None or not (self.store / DATABASE).is_file():
+            return estimate(listed, lambda _: False)
+        with open_store(self.store, catalogue=self.catalogue, on_wait=self.narrator.waiting) as store:
+            self._settle(store, [source for source in self.sources if isinstance(source, S3Source)])
+            known = store.known_sources()
+            return estimate(listed, lambda item: _is_known(item, known.get(item.uri)))
 
     def report(self, question: Question) -> tuple[Report, Ingested | None]:
         """Answer a question; the balance is that of this run, or the store's when nothing was ingested."""
         with self.opened() as (store, ingested):
             balance = ingested.balance if ingested else None
             return build_report(store, self.catalogue, question, balance), ingested
+
+
+def _is_known(item: SourceObject, known: KnownSource | None) -> bool:
+    if known is None or not item.version or known.reason in RETRIED:
+        return False
+    return (known.size, known.version) == (item.size, item.version)
 
 
 def read_witnesses(trail_files: Sequence[Path] = (), key_files: Sequence[Path] = ()) -> Witnesses:
@@ -119,16 +158,6 @@ def _bytes_of(path: Path) -> bytes:
         raise UsageError(f"{path}: cannot be read ({error.strerror}); check the path") from None
 
 
-def local_sources(paths: Sequence[str], document_limit: int) -> list[Source]:
-    """Sources for files, directories and `-` (standard input). `document_limit`: bytes read at once."""
-    return [
-        StandardInput(sys.stdin.buffer, document_limit)
-        if path == STANDARD_INPUT
-        else LocalSource(path, document_limit)
-        for path in paths
-    ]
-
-
 def analyze(
     *paths: str | Path,
     question: Question | None = None,
@@ -138,7 +167,7 @@ def analyze(
     """Read CloudTrail logs and answer, in one go.
 
     Args:
-        paths: files and directories in any of the known shapes.
+        paths: files and directories in any of the known shapes, or buckets (`s3://bucket/prefix`).
         question: window, policy and filters; by default everything there is.
         store: directory to keep the events in, so that the next run reads only what is new.
         options: limits and threads.
@@ -148,10 +177,14 @@ def analyze(
         BalanceError: what was read does not add up.
     """
     options = options or IngestOptions()
+    catalogue, narrator = Catalogue(), Silence()
+    naming = Naming(options.document_limit, datetime.now(UTC).replace(tzinfo=None), narrator.remark)
     session = Session(
-        sources=local_sources([str(path) for path in paths], options.document_limit),
+        sources=naming.sources([str(path) for path in paths], catalogue),
         store=Path(store) if store else None,
         options=options,
+        narrator=narrator,
+        catalogue=catalogue,
     )
     report, _ = session.report(question or Question())
     return report

@@ -11,7 +11,7 @@ from analyzer.decoding.compression import uncompressed
 from analyzer.decoding.events import to_events
 from analyzer.decoding.lenient import LenientDocument, read_document
 from analyzer.decoding.outcome import Outcome, Reading, settle_whole_file
-from analyzer.decoding.statements import Statement, read_signature
+from analyzer.decoding.statements import SIGNATURE_BOUND, DigestSignature, Statement, read_signature
 from analyzer.decoding.trail_files import Refused, looks_like_trail_file, parse_trail_files
 from analyzer.log_key import LogKey
 
@@ -21,13 +21,15 @@ class Document:
     """One document as it lies in its source, perhaps gzipped.
 
     `is_log_name`: whether its name promises a log, so that anything else in it is rejected and not skipped.
-    `is_signature`: whether its name says that it holds the signature of a digest.
+    `is_signature`: whether its name says that it holds the signature of a digest. `signature`: what its source
+    keeps beside a digest.
     """
 
     data: bytes
     is_log_name: bool = True
     key: LogKey | None = None
     is_signature: bool = False
+    signature: str | None = None
 
     @property
     def is_delivered_log(self) -> bool:
@@ -84,6 +86,8 @@ def decode_documents(documents: Sequence[Document], limit: int) -> Decoded:
         lenient = read_document(readable[index], limit, is_log_name=document.is_log_name, key=document.key)
         readings[index] = lenient.reading
         statements[index] = lenient.statements
+        if document.signature:
+            statements[index] = [*lenient.statements, DigestSignature(document.signature[:SIGNATURE_BOUND])]
         positions[index] = lenient.positions
         _add_lenient(lenient, index, parts)
     key_accounts = [document.key.account_id if document.key else None for document in documents]

@@ -13,6 +13,9 @@ from analyzer.trail_descriptions import essence
 SIGNATURE_SUFFIX = ".sig"
 """Of the file beside a digest that holds its signature, which S3 keeps as metadata of the object."""
 
+SIGNATURE_BOUND = 4096
+"""Most characters that are kept of a signature; CloudTrail's have 512."""
+
 _SIGNATURE = re.compile(rb"\s*\"?([0-9a-fA-F]{16,4096})\"?\s*")
 
 

@@ -49,6 +49,10 @@ class ConsoleNarrator:
         """Say who holds the store."""
         self._line(f"waiting for {holder}, which holds the store; Ctrl-C to give up")
 
+    def remark(self, text: str) -> None:
+        """Say it."""
+        self._line(text)
+
     def _line(self, text: str) -> None:
         if self._progress is not None:
             self._progress.say(_prefixed(text))

@@ -22,14 +22,19 @@ class ProgressLine:
             console=Console(file=sys.stderr, highlight=False, markup=False),
             transient=True,
         )
-        self._task = self._progress.add_task("reading", total=size or 1, files=0, all_files=files, records=0)
+        # Where sizes are not known before, the files themselves tell how far it is.
+        self._has_sizes = size > 0
+        self._task = self._progress.add_task("reading", total=size or files, files=0, all_files=files, records=0)
         self._progress.start()
 
     def advance(self, files: int, size: int, records: int) -> None:
         """So many more have been read."""
         fields = self._progress.tasks[0].fields
         self._progress.update(
-            self._task, advance=size, files=fields["files"] + files, records=fields["records"] + records
+            self._task,
+            advance=size if self._has_sizes else files,
+            files=fields["files"] + files,
+            records=fields["records"] + records,
         )
 
     def say(self, text: str) -> None:

@@ -41,6 +41,7 @@ def report_answer(report: Report, *, show_all: bool = False, watched: Watched | 
             *_fold_notes(folded),
             *_global_notes(report),
             *exemption_notes(report),
+            *_event_history_notes(report),
             *_trail_notes(report),
         ),
     )
@@ -120,7 +121,10 @@ def _view_row(row: VerdictRow) -> tuple[str | int | Styled | None, ...]:
         usage.service_calls,
         usage.failed_calls,
         (utc_text(usage.last_used) or "")[:10],
-        why(row) + (f"; to settle it: {row.settled_by}" if row.settled_by else "") + _acceptance(row),
+        why(row)
+        + (f"; to settle it: {row.settled_by}" if row.settled_by else "")
+        + ("" if row.is_other_activity_known else "; other activity unknown")
+        + _acceptance(row),
     )
 
 
@@ -199,6 +203,15 @@ def _fold_notes(folded: Sequence[VerdictRow]) -> list[str]:
             "it is quiet; else its log files. 'sts-regions coverage' shows every hole."
         )
     return notes
+
+
+def _event_history_notes(report: Report) -> list[str]:
+    if all(row.is_other_activity_known for row in report.verdicts):
+        return []
+    return [
+        "Event history was asked for STS only: whether somebody works in a region with other services is not "
+        "known ('other activity unknown')."
+    ]
 
 
 def _trail_notes(report: Report) -> list[str]:

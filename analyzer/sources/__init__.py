@@ -3,15 +3,28 @@
 from analyzer.sources.archive import read_archive
 from analyzer.sources.local import LocalSource, StandardInput
 from analyzer.sources.memory import MemorySource
-from analyzer.sources.source import Listed, Source, SourceObject, Unreadable
+from analyzer.sources.source import (
+    Content,
+    Contents,
+    Listed,
+    Lost,
+    Source,
+    SourceObject,
+    Unreadable,
+    begin_reading,
+)
 
 __all__ = [
+    "Content",
+    "Contents",
     "Listed",
     "LocalSource",
+    "Lost",
     "MemorySource",
     "Source",
     "SourceObject",
     "StandardInput",
     "Unreadable",
+    "begin_reading",
     "read_archive",
 ]

@@ -1,8 +1,8 @@
 """The protocol between ingest and the places where bytes are."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import IO, Protocol
+from typing import IO, Protocol, runtime_checkable
 
 from analyzer.decoding import SIGNATURE_SUFFIX
 from analyzer.log_key import LogKey, parse_log_key
@@ -62,6 +62,27 @@ class Unreadable:
 Listed = SourceObject | Unreadable
 
 
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What an object gave: its bytes, and the signature that S3 keeps beside those of a digest file (hex)."""
+
+    data: bytes
+    signature: str | None = None
+
+
+Contents = Callable[[], Sequence[Content | Unreadable]]
+"""Waits for a reading that has begun; gives an answer for each object, in the order they were asked for."""
+
+
+class Lost(Exception):
+    """The bytes of an opened object stopped coming: not damage to it, but a failure on the way to it."""
+
+    def __init__(self, entry: Unreadable) -> None:
+        """`entry`: which object, and why."""
+        super().__init__(entry.reason)
+        self.entry = entry
+
+
 class Source(Protocol):
     """A place where bytes are."""
 
@@ -72,4 +93,24 @@ class Source(Protocol):
         """All bytes of one object. Called from several threads at once."""
 
     def open(self, item: SourceObject) -> IO[bytes]:
-        """The bytes of one object as a seekable stream, for archives. Raises OSError."""
+        """The bytes of one object as a seekable stream, for archives. Raises OSError; reading may raise Lost."""
+
+
+@runtime_checkable
+class DistantSource(Source, Protocol):
+    """A source whose objects take long to come, and come many at a time."""
+
+    def read_ahead(self, items: Sequence[SourceObject]) -> Contents:
+        """Begin to read objects and return at once."""
+
+
+def begin_reading(source: Source, items: Sequence[SourceObject]) -> Contents:
+    """Read objects: those of a distant source are on their way when this returns, others come when waited for."""
+    if isinstance(source, DistantSource):
+        return source.read_ahead(items)
+
+    def one(item: SourceObject) -> Content | Unreadable:
+        data = source.read(item)
+        return data if isinstance(data, Unreadable) else Content(data)
+
+    return lambda: [one(item) for item in items]
