@@ -1,13 +1,14 @@
 """What `callers` answers: who calls which endpoint, and what each caller has to change."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
 import pyarrow as pa
 
 from analyzer.callers import Caller, CallerCount, gather_callers
+from analyzer.exceptions_file import GLOBAL, Exemption
 from analyzer.report import SCHEMA_VERSION, Question, window_of, window_values
 from analyzer.store import Store
 from analyzer.usage import Endpoint
@@ -52,6 +53,8 @@ CALLERS = pa.schema(
         pa.field("fix", pa.string(), nullable=False),
         pa.field("move_to", pa.string()),
         pa.field("advice", pa.string(), nullable=False),
+        pa.field("excepted", pa.bool_(), nullable=False),
+        pa.field("exception_reasons", _TEXTS, nullable=False),
     ]
 )
 """One column for each field of a caller."""
@@ -139,6 +142,8 @@ def caller_record(caller: Caller) -> dict[str, Any]:
         "fix": caller.advice.code.value,
         "move_to": caller.advice.move_to,
         "advice": caller.advice.text,
+        "excepted": bool(caller.exemptions),
+        "exception_reasons": [exemption.reason for exemption in caller.exemptions],
     }
 
 
@@ -152,7 +157,15 @@ def build_caller_report(store: Store, question: Question, selection: Selection |
     window = window_of(store, question.since, question.until)
     counts = _counts(store.ask("callers", window_values(window)))
     asked = (count for count in counts if _is_asked(question, selection or Selection(), count))
-    return CallerReport(window, tuple(gather_callers(asked)))
+    callers = (replace(found, exemptions=_exemptions(question, found)) for found in gather_callers(asked))
+    return CallerReport(window, tuple(callers))
+
+
+def _exemptions(question: Question, caller: Caller) -> tuple[Exemption, ...]:
+    """The exceptions that accept a caller; where nothing tells the endpoint, only those about any region do."""
+    who = caller.identity
+    place = GLOBAL if who.endpoint is Endpoint.GLOBAL else who.region
+    return question.exemptions.covering(who.account_id, place, who.principal)
 
 
 def _counts(table: pa.Table) -> Iterator[CallerCount]:

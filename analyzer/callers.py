@@ -11,6 +11,7 @@ from ipaddress import ip_address
 from typing import Any, TypeVar
 
 from analyzer.caller_advice import Advice, CallerFacts, advise
+from analyzer.exceptions_file import Exemption
 from analyzer.usage import Endpoint
 from analyzer.user_agent import Client, parse_user_agent
 
@@ -95,6 +96,8 @@ class Caller:
     user_agent: str | None
     """The one with the most calls."""
     advice: Advice
+    exemptions: tuple[Exemption, ...] = ()
+    """Exceptions that accept this use. The caller stays in the list, marked."""
 
     @property
     def impact(self) -> tuple[Any, ...]:

@@ -462,3 +462,18 @@ def test_callers_are_told_from_a_store_too(tmp_path: Path) -> None:
     assert command_line(["ingest", str(logs), "--store", str(tmp_path / "store")]) == ExitCode.OK
     code, answer = run("callers", "--store", tmp_path / "store", out=tmp_path)
     assert (code, column(answer["callers"], "sdk")) == (ExitCode.OK, ["aws-sdk-go-1"])
+
+
+def test_a_caller_that_an_exception_accepts_stays_in_the_list_marked(tmp_path: Path) -> None:
+    exceptions = tmp_path / "exceptions.toml"
+    exceptions.write_text(
+        "[[exception]]\n"
+        f'account = "{ACCOUNT}"\nregion = "eu-west-1"\nprincipal = "*:user/ann"\n'
+        'reason = "reviewed"\nexpires = 9998-01-01\n'
+    )
+    bob = {"type": "IAMUser", "arn": f"arn:aws:iam::{ACCOUNT}:user/bob", "accountId": ACCOUNT}
+    found = callers(
+        tmp_path, record("e1"), record("e2", userIdentity=bob), options=("--exceptions", str(exceptions))
+    )
+    marks = {row["principal"].rpartition("/")[2]: (row["excepted"], row["exception_reasons"]) for row in found}
+    assert marks == {"ann": (True, ["reviewed"]), "bob": (False, [])}

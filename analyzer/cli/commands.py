@@ -257,6 +257,7 @@ def callers(
         list[str] | None,
         typer.Option(metavar="PATTERN", help="Only this principal, whole or with * and ?; may be repeated."),
     ] = None,
+    exceptions: ExceptionsFile = None,
     output: Output = None,
     out: Out = None,
     show_all: ShowAll = False,
@@ -266,7 +267,7 @@ def callers(
     from analyzer.presentation.callers_view import callers_answer
     from analyzer.usage import Endpoint
 
-    question = make_question(since, until, 0, account, region, "review")
+    question = make_question(since, until, 0, account, region, "review", exceptions=exceptions)
     principals = tuple(map(as_text, principal or ()))
     selection = Selection(Endpoint(endpoint) if endpoint else None, principals)
     with make_session(sources or [], store).opened() as (opened, ingested):

@@ -88,7 +88,7 @@ def _flat(value: Any) -> Cell:
 
 
 def _view_row(caller: Caller, numbers: dict[str, int]) -> tuple[Cell, ...]:
-    identity, advice = caller.identity, caller.advice
+    identity = caller.identity
     return (
         identity.account_id,
         _shortened(identity.principal, _PRINCIPAL_WIDTH),
@@ -101,8 +101,17 @@ def _view_row(caller: Caller, numbers: dict[str, int]) -> tuple[Cell, ...]:
         (utc_text(caller.last_seen) or "")[:10],
         _software(caller),
         _source(caller),
-        "" if advice.code is Fix.NONE else f"{advice.code.value} ({numbers[advice.text]})",
+        _fix(caller, numbers),
     )
+
+
+def _fix(caller: Caller, numbers: dict[str, int]) -> str:
+    """The fix with the number of its note; a caller that an exception accepts is marked."""
+    advice = caller.advice
+    parts = [] if advice.code is Fix.NONE else [f"{advice.code.value} ({numbers[advice.text]})"]
+    if caller.exemptions:
+        parts.append(f"accepted until {max(exemption.expires for exemption in caller.exemptions)}")
+    return ", ".join(parts)
 
 
 def _software(caller: Caller) -> str:
