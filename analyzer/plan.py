@@ -215,8 +215,7 @@ def _count(store: Store, report: Report, question: Question) -> Callable[[str], 
 def plan_account(account_id: str, report: Report, window: Window, counted: Counted) -> AccountPlan:
     """The plan for one account. `report` must be of all accounts: it tells one's own from foreign ones."""
     rows = tuple(counted.verdicts)
-    ready = sorted((row for row in rows if _is_ready(row)), key=_loudness)
-    waiting = (Verdict.REVIEW, Verdict.CANNOT_TELL, Verdict.DEACTIVATE)
+    ready = ready_rows(rows)
     return AccountPlan(
         account_id=account_id,
         window=window,
@@ -226,9 +225,7 @@ def plan_account(account_id: str, report: Report, window: Window, counted: Count
             Step(number, row, _used_from(account_id, row, counted.demand))
             for number, row in enumerate(ready, start=1)
         ),
-        postponed=tuple(
-            Postponed(row, _what_clears(row)) for row in rows if row.verdict in waiting and not _is_ready(row)
-        ),
+        postponed=postponed_rows(rows),
         left=remainder(account_id, counted.usage, rows, [row.region.code for row in ready]),
         demand=tuple(counted.demand),
         own_accounts=frozenset(report.accounts),
@@ -238,6 +235,19 @@ def plan_account(account_id: str, report: Report, window: Window, counted: Count
             )
         ),
         writers=tuple(counted.writers),
+    )
+
+
+def ready_rows(rows: Iterable[VerdictRow]) -> list[VerdictRow]:
+    """What an account may deactivate, in the order of the steps: quietest first."""
+    return sorted((row for row in rows if _is_ready(row)), key=_loudness)
+
+
+def postponed_rows(rows: Iterable[VerdictRow]) -> tuple[Postponed, ...]:
+    """What an account may perhaps deactivate, and what has to be settled first."""
+    waiting = (Verdict.REVIEW, Verdict.CANNOT_TELL, Verdict.DEACTIVATE)
+    return tuple(
+        Postponed(row, _what_clears(row)) for row in rows if row.verdict in waiting and not _is_ready(row)
     )
 
 

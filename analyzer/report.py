@@ -323,7 +323,7 @@ def _acceptances(callers: pa.Table, exemptions: Exemptions) -> Mapping[EndpointP
 
 @dataclass(frozen=True, slots=True)
 class PeriodRow:
-    """One endpoint as used for one account in one UTC day or month, which begins at `period`."""
+    """One endpoint as used for one account in one UTC day, week, month or year, which begins at `period`."""
 
     account_id: str
     endpoint: Endpoint
@@ -339,7 +339,7 @@ class PeriodRow:
 
 
 def usage_by_period(store: Store, question: Question, period: str) -> list[PeriodRow]:
-    """Usage cut into days or months, in order of time. `period`: day or month."""
+    """Usage cut into periods, in order of time. `period`: day, week (from Monday), month or year."""
     window = window_of(store, question.since, question.until)
     table = store.ask("usage_by_period", {**window_values(window), "period": period})
     rows = [PeriodRow(**{**row, "endpoint": Endpoint(row["endpoint"])}) for row in table.to_pylist()]

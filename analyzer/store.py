@@ -640,6 +640,14 @@ class Store:
         sources = self._table("SELECT * FROM sources WHERE source_id = $source_id", {"source_id": source_id})
         return events[0], sources.to_pylist()[0]
 
+    def fingerprint(self) -> str:
+        """SHA-256 over the contents of everything read: the same for the same files, wherever they lie."""
+        (found,) = self._row(
+            "SELECT sha256(coalesce(string_agg(line, chr(10) ORDER BY line), '')) "
+            "FROM (SELECT concat_ws(' ', sha256, size, outcome) AS line FROM current_sources)"
+        )
+        return str(found)
+
     def balance(self) -> Balance:
         """Everything the store has ever been given: files as they stand, records over all readings."""
         files = dict(

@@ -1,9 +1,10 @@
 -- usage_by_period: which STS endpoints are used, day by day or month by month?
 --
--- A row is one endpoint as used for one account in one UTC day or month; `period` is its first instant.
+-- A row is one endpoint as used for one account in one UTC day, week (from Monday), month or year; `period` is
+-- its first instant.
 --
 -- needs: classify
--- param period varchar: day or month
+-- param period varchar: day, week, month or year
 SELECT
     account_id,
     endpoint,

@@ -12,7 +12,7 @@ from analyzer.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from analyzer.evidence import Witnesses
-    from analyzer.findings import Watch
+    from analyzer.findings import Watch, Watched
     from analyzer.ingest import Ingested, IngestOptions
     from analyzer.presentation.output import Answer
     from analyzer.queries import Value
@@ -146,20 +146,51 @@ def day_of(text: str | None, option: str) -> date | None:
 
 
 def answer_report(
-    session: "Session", question: "Question", watch: "Watch", output: str | None, out: Path | None, show_all: bool
+    session: "Session",
+    question: "Question",
+    watch: "Watch",
+    output: str | None,
+    out: Path | None,
+    show_all: bool,
+    command: str,
 ) -> ExitCode:
+    """Write the report in the form asked for. `command`: what was typed, for the HTML report's footer."""
     from analyzer.presentation.console import say
     from analyzer.presentation.report_view import report_answer
     from analyzer.presentation.watch_view import expired_lines, finding_lines
 
-    result, ingested = session.report(question)
-    watched = watch.look(result)
-    write_answer(report_answer(result, show_all=show_all, watched=watched), output, out)
+    if wants_html(output, out):
+        result, watched, ingested = _write_page(session, question, watch, out, command)
+    else:
+        result, ingested = session.report(question)
+        watched = watch.look(result)
+        write_answer(report_answer(result, show_all=show_all, watched=watched), output, out)
     code = evidence_code(result, ingested)
     for line in [*expired_lines(question.exemptions), *finding_lines(watched.findings or ())]:
         say(line)
     # Findings were asked for: they win over rejected input, which stderr names as well.
     return ExitCode.FINDINGS if watched.findings else code
+
+
+def wants_html(output: str | None, out: Path | None) -> bool:
+    """Whether the report for people is asked for, by name or by suffix."""
+    return output == "html" or (output is None and out is not None and out.suffix == ".html")
+
+
+def _write_page(
+    session: "Session", question: "Question", watch: "Watch", out: Path | None, command: str
+) -> "tuple[Report, Watched, Ingested | None]":
+    from analyzer.dossier import gather_dossier
+    from analyzer.presentation.html.page import render_page
+    from analyzer.presentation.output import write_text
+    from analyzer.report import build_report
+
+    with session.opened() as (store, ingested):
+        report = build_report(store, session.catalogue, question, ingested.balance if ingested else None)
+        dossier = gather_dossier(store, report)
+    watched = watch.look(report)
+    write_text(render_page(dossier, command, watched), out)
+    return report, watched, ingested
 
 
 def evidence_code(result: "Report", ingested: "Ingested | None") -> ExitCode:

@@ -1,6 +1,8 @@
 """The commands: each parses, asks, writes its answer and ends in an exit code."""
 
 import re
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -20,6 +22,7 @@ from analyzer.cli.arguments import (
     query_values,
     read_witness_files,
     show_estimate,
+    wants_html,
     with_trails,
     write_answer,
 )
@@ -44,6 +47,8 @@ from analyzer.cli.options import (
     Parameters,
     Profile,
     Region,
+    ReportOut,
+    ReportOutput,
     RequestPayer,
     RequiredStore,
     ServicePolicy,
@@ -76,7 +81,9 @@ def command_line(arguments: list[str] | None = None) -> ExitCode:
 
     def call() -> ExitCode:
         try:
-            code = app(args=arguments, prog_name="sts-regions", standalone_mode=False)
+            typed = sys.argv[1:] if arguments is None else arguments
+            shown = shlex.join(["sts-regions", *typed])
+            code = app(args=arguments, prog_name="sts-regions", standalone_mode=False, obj=shown)
         except TyperException as error:
             raise UsageError(f"{error.format_message()} See 'sts-regions --help'.") from None
         if code == ExitCode.INTERRUPTED:
@@ -88,6 +95,7 @@ def command_line(arguments: list[str] | None = None) -> ExitCode:
 
 @app.command()
 def analyze(
+    context: typer.Context,
     sources: Sources,
     store: StoreOption = None,
     since: Since = None,
@@ -102,8 +110,8 @@ def analyze(
     init_exceptions: InitExceptions = None,
     compare: CompareWith = None,
     fail_on: FailOnKinds = None,
-    output: Output = None,
-    out: Out = None,
+    output: ReportOutput = None,
+    out: ReportOut = None,
     show_all: ShowAll = False,
     profile: Profile = None,
     endpoint_url: EndpointUrl = None,
@@ -116,6 +124,8 @@ def analyze(
     threads: Threads = None,
 ) -> ExitCode:
     """Read logs and report which STS endpoints are used and which may be deactivated."""
+    if dry_run and wants_html(output, out):
+        raise UsageError("--dry-run has no HTML form; choose another --output or --out")
     question = make_question(
         since, until, min_days, account, region, service_calls, trail, public_keys, exceptions
     )
@@ -128,7 +138,7 @@ def analyze(
     )
     if dry_run:
         return show_estimate(session, get_price, output, out)
-    return answer_report(session, question, watch, output, out, show_all)
+    return answer_report(session, question, watch, output, out, show_all, context.obj)
 
 
 @app.command()
@@ -165,6 +175,7 @@ def ingest(
 
 @app.command()
 def report(
+    context: typer.Context,
     store: RequiredStore,
     since: Since = None,
     until: Until = None,
@@ -178,15 +189,16 @@ def report(
     init_exceptions: InitExceptions = None,
     compare: CompareWith = None,
     fail_on: FailOnKinds = None,
-    output: Output = None,
-    out: Out = None,
+    output: ReportOutput = None,
+    out: ReportOut = None,
     show_all: ShowAll = False,
 ) -> ExitCode:
     """Report from a store."""
     question = make_question(
         since, until, min_days, account, region, service_calls, trail, public_keys, exceptions
     )
-    return answer_report(make_session([], store), question, make_watch(compare, fail_on), output, out, show_all)
+    watch = make_watch(compare, fail_on)
+    return answer_report(make_session([], store), question, watch, output, out, show_all, context.obj)
 
 
 @app.command()

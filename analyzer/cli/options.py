@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from analyzer.errors import UsageError
+
 Sources = Annotated[
     list[str],
     typer.Argument(
@@ -21,11 +23,27 @@ StoreOption = Annotated[
     typer.Option("--store", metavar="DIR", help="Keep events in this store, or read them from it."),
 ]
 RequiredStore = Annotated[Path, typer.Option("--store", metavar="DIR", help="The store.")]
+
+
+def _not_html(path: Path | None) -> Path | None:
+    if path is not None and path.suffix == ".html":
+        raise UsageError(f"{path}: only analyze and report write HTML; give --out another suffix")
+    return path
+
+
 Output = Annotated[
     Literal["table", "json", "csv", "markdown"] | None,
     typer.Option("--output", "-o", help="Default: table, or by --out's suffix."),
 ]
-Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write there instead of stdout.")]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="FILE", help="Write there instead of stdout.", callback=_not_html),
+]
+ReportOutput = Annotated[
+    Literal["table", "json", "csv", "markdown", "html"] | None,
+    typer.Option("--output", "-o", help="Default: table, or by --out's suffix."),
+]
+ReportOut = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write there instead of stdout.")]
 Since = Annotated[str | None, typer.Option(metavar="DAY", help="First UTC day, like 2026-08-01.")]
 Until = Annotated[str | None, typer.Option(metavar="DAY", help="UTC day after the last one (excluded).")]
 MinDays = Annotated[int, typer.Option(min=0, help="Shortest window in days that can show disuse.")]

@@ -91,7 +91,7 @@ def _view_row(caller: Caller, numbers: dict[str, int]) -> tuple[Cell, ...]:
     identity = caller.identity
     return (
         identity.account_id,
-        _shortened(identity.principal, _PRINCIPAL_WIDTH),
+        shortened(identity.principal, _PRINCIPAL_WIDTH),
         identity.region or identity.endpoint.value,
         identity.serving_region,
         caller.issuing_calls,
@@ -99,7 +99,7 @@ def _view_row(caller: Caller, numbers: dict[str, int]) -> tuple[Cell, ...]:
         caller.non_issuing_calls,
         caller.days_active,
         (utc_text(caller.last_seen) or "")[:10],
-        _software(caller),
+        software(caller),
         _source(caller),
         _fix(caller, numbers),
     )
@@ -114,11 +114,11 @@ def _fix(caller: Caller, numbers: dict[str, int]) -> str:
     return ", ".join(parts)
 
 
-def _software(caller: Caller) -> str:
+def software(caller: Caller) -> str:
     """SDK and version; without an SDK the tool, and without that some of the user agent."""
     client = caller.client
     if client.sdk == UNKNOWN:
-        agent = _shortened(caller.user_agent or "", _USER_AGENT_WIDTH)
+        agent = shortened(caller.user_agent or "", _USER_AGENT_WIDTH)
         words = client.tool or (f"{UNKNOWN}: {agent}" if agent else UNKNOWN)
     else:
         words = f"{client.sdk}/{client.version}" if client.version else client.sdk
@@ -135,13 +135,13 @@ def _source(caller: Caller) -> str:
         (caller.source_ip_examples, caller.source_ips, "addresses"),
     )
     return ", ".join(
-        _shortened(names[0], _SOURCE_WIDTH) if number == 1 else f"{number:,} {what}"
+        shortened(names[0], _SOURCE_WIDTH) if number == 1 else f"{number:,} {what}"
         for names, number, what in kinds
         if number
     )
 
 
-def _shortened(text: str, length: int) -> str:
+def shortened(text: str, length: int) -> str:
     """Text made visible and cut in the middle: ARNs differ at their end, user agents at their beginning."""
     text = visible(text)
     if len(text) <= length:

@@ -77,6 +77,15 @@ def write(answer: Answer, form: Format, out: Path | None) -> None:
         _save(render(answer, form), out)
 
 
+def write_text(text: str, out: Path | None) -> None:
+    """Write a whole document as `write` does an answer. Raises OutputError."""
+    if out is None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    else:
+        _save(text, out)
+
+
 def render(answer: Answer, form: Format, *, color: bool = False, width: int | None = UNBOUNDED_WIDTH) -> str:
     """An answer as text that ends in a line end. `width` in columns; None is that of the terminal."""
     if form is Format.JSON:

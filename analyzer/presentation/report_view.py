@@ -37,13 +37,17 @@ def report_answer(report: Report, *, show_all: bool = False, watched: Watched | 
         table=verdict_table(report.verdicts),
         view=Table(_COLUMNS, [_view_row(row) for row in shown]),
         headline=(headline(report), basis(report), *comparison_lines(watched.comparison, show_all=show_all)),
-        notes=(
-            *_fold_notes(folded),
-            *_global_notes(report),
-            *exemption_notes(report),
-            *_event_history_notes(report),
-            *_trail_notes(report),
-        ),
+        notes=(*_fold_notes(folded), *report_notes(report)),
+    )
+
+
+def report_notes(report: Report) -> tuple[str, ...]:
+    """What has to be known beside the verdicts."""
+    return (
+        *_global_notes(report),
+        *exemption_notes(report),
+        *_event_history_notes(report),
+        *_trail_notes(report),
     )
 
 
@@ -92,12 +96,13 @@ def basis(report: Report) -> str:
 
 def verdict_table(rows: Sequence[VerdictRow]) -> Table:
     """Every verdict with every figure of the JSON contract, one column each."""
-    records = [_flat(row) for row in rows]
+    records = [flat_record(row) for row in rows]
     columns = tuple(records[0]) if records else ("account_id", "region", "verdict")
     return Table(columns, [tuple(record.values()) for record in records])
 
 
-def _flat(row: VerdictRow) -> dict[str, str | int | None]:
+def flat_record(row: VerdictRow) -> dict[str, str | int | None]:
+    """Every field of the JSON contract in one cell each."""
     flat: dict[str, str | int | None] = {}
     for name, value in row.to_json().items():
         if name == "exceptions":
