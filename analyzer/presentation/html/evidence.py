@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby
 
 from analyzer.caller_advice import Fix
 from analyzer.callers import Caller
@@ -17,12 +17,16 @@ from analyzer.usage import Endpoint
 from analyzer.window import Window, utc_text
 
 CALLERS_SHOWN = 3
-"""For each place; more are counted."""
+"""For each place, but only one where many places have callers; the others are counted."""
+_MANY_PLACES = 400
 HOLES_SHOWN = 2
 PRINCIPAL_WIDTH = 120
 _LONGEST_GRID = 400
 """Days; of longer windows the runs are not drawn, only counted."""
 _TOLD_ELSEWHERE = {"account_id", "partition", "region", "endpoint", "verdict", "reasons", "settled_by"}
+_COVERAGE = ("coverage_", "confidence")
+_USUAL = (("other_activity_known", True), ("toggle", "yes"))
+"""What goes without saying."""
 _LEVELS = {level.letter: level.value for level in Level}
 
 
@@ -72,6 +76,7 @@ class Card:
     """Calls by the kind of evidence that decided their endpoint."""
     days: int
     observed: int
+    levels: str
     runs: tuple[Run, ...]
     holes: tuple[str, ...]
     callers: tuple[CallerLine, ...]
@@ -122,13 +127,18 @@ def account_cards(dossier: Dossier, matrix: Matrix, fixes: Mapping[str, int]) ->
     """The evidence of every place that has its evidence on the page."""
     callers = _by_place(dossier.callers.callers)
     letters = {(row.account_id, row.region): row.letters for row in dossier.coverage.rows}
+    places = sum(bool(callers.get((row.account_id, row.region.code))) for _, row in chain(*matrix.cards.values()))
+    listed = CALLERS_SHOWN if places <= _MANY_PLACES else 1
     holes: dict[tuple[str, str], list[Hole]] = {}
-    for hole in dossier.coverage.holes:
+    # Days without logs stand in the grid; these are hours that digests leave unproven.
+    for hole in dossier.coverage.broken:
         holes.setdefault((hole.account_id, hole.region), []).append(hole)
 
     def card(anchor: str, row: VerdictRow) -> Card:
         place = row.account_id, row.region.code
-        return _card(anchor, row, letters.get(place, ""), holes.get(place, ()), callers.get(place, ()), fixes)
+        own = callers.get(place, ())
+        lines = tuple(caller_line(caller, fixes) for caller in own[:listed])
+        return _card(anchor, row, letters.get(place, ""), holes.get(place, ()), lines, len(own) - len(lines))
 
     return [
         AccountCards(account_id, tuple(card(*pair) for pair in pairs))
@@ -141,10 +151,14 @@ def _card(
     row: VerdictRow,
     letters: str,
     holes: Sequence[Hole],
-    callers: Sequence[Caller],
-    fixes: Mapping[str, int],
+    callers: tuple[CallerLine, ...],
+    more_callers: int,
 ) -> Card:
-    figures = ((name, value) for name, value in flat_record(row).items() if name not in _TOLD_ELSEWHERE)
+    figures = (
+        (name, value)
+        for name, value in flat_record(row).items()
+        if name not in _TOLD_ELSEWHERE and not name.startswith(_COVERAGE)
+    )
     symbol = MARKS[row.verdict][0]
     return Card(
         anchor=anchor,
@@ -157,16 +171,19 @@ def _card(
         figures=tuple(
             (name.replace("_", " "), _in_words(value))
             for name, value in figures
-            if value not in (None, "", 0) and not (name == "other_activity_known" and value)
+            if value not in (None, "", 0) and (name, value) not in _USUAL
         ),
         kinds=tuple((kind.replace("_", " "), calls) for kind, calls in row.seen.usage.evidence.items() if calls),
         days=row.coverage.days,
         observed=row.coverage.days - row.coverage.none,
+        levels=", ".join(
+            f"{days:,} {level.value}" for level in Level if (days := getattr(row.coverage, level.value))
+        ),
         runs=_runs(letters),
         holes=tuple(_hole(hole) for hole in holes[:HOLES_SHOWN])
-        + ((f"{len(holes) - HOLES_SHOWN:,} more holes",) if len(holes) > HOLES_SHOWN else ()),
-        callers=tuple(caller_line(caller, fixes) for caller in callers[:CALLERS_SHOWN]),
-        more_callers=max(0, len(callers) - CALLERS_SHOWN),
+        + ((f"{len(holes) - HOLES_SHOWN:,} more",) if len(holes) > HOLES_SHOWN else ()),
+        callers=callers,
+        more_callers=more_callers,
     )
 
 
@@ -201,7 +218,7 @@ def runs_in_words(runs: Sequence[Run]) -> str:
 
 
 def _hole(hole: Hole) -> str:
-    return f"{utc_text(hole.since)} to {utc_text(hole.until)}: {hole.cause.value.replace('_', ' ')}: {hole.remedy}"
+    return f"{hole.since:%Y-%m-%dT%H:%MZ} to {hole.until:%Y-%m-%dT%H:%MZ}, {hole.cause.value.replace('_', ' ')}"
 
 
 def span_in_words(window: Window | None) -> str:

@@ -72,7 +72,8 @@ def make_matrix(report: Report) -> Matrix:
     """Lay out a report's verdicts. Columns are in the order of their codes."""
     codes = {row.region.code for row in report.verdicts}
     columns = tuple(sorted({row.region.code for row in report.verdicts if not is_quiet(row)}))
-    shown = [row for row in report.verdicts if _is_shown(row, len(report.accounts))]
+    accounts = len(report.accounts)
+    shown = [row for row in report.verdicts if _is_shown(row, accounts)]
     anchors = {(row.account_id, row.region.code): f"e{n}" for n, row in enumerate(shown[:MOST_CARDS], start=1)}
     cards: dict[str, list[tuple[str, VerdictRow]]] = {}
     for row in shown[:MOST_CARDS]:
@@ -96,7 +97,7 @@ def make_matrix(report: Report) -> Matrix:
         folded=tuple(sorted(codes - set(columns))),
         cards=cards,
         left_out=left_out,
-        limit=_limit(left_out, len(report.accounts), len(shown)),
+        limit=_limit(left_out, accounts, len(shown)),
     )
 
 

@@ -75,7 +75,9 @@ class AccountPlan:
 
     account_id: str
     steps: tuple[Step, ...]
-    waiting: tuple[tuple[str, str, str], ...]
+    not_yet: int
+    waiting: tuple[tuple[str, str], ...]
+    """What settles regions, and which."""
     used: tuple[str, ...]
     spares: tuple[str, ...]
 
@@ -208,10 +210,14 @@ def _lines(callers: Sequence[Any], fixes: dict[str, int]) -> list[tuple[str, Cal
 
 
 def _plan(steps: AccountSteps) -> AccountPlan:
+    waiting: dict[str, list[str]] = {}
+    for one in steps.postponed:
+        waiting.setdefault(one.settled_by, []).append(f"{one.row.region.code} ({one.row.verdict.value})")
     return AccountPlan(
         steps.account_id,
         tuple(_step(row) for row in steps.ready),
-        tuple((one.row.region.code, one.row.verdict.value, one.settled_by) for one in steps.postponed),
+        len(steps.postponed),
+        tuple((settled_by, ", ".join(regions)) for settled_by, regions in waiting.items()),
         steps.left.used,
         steps.left.spares,
     )

@@ -33,7 +33,9 @@
     if (!target) return;
     for (let at = target; at; at = at.parentElement) if (at.localName === "details") at.open = true;
     target.scrollIntoView();
-    if (target.tabIndex === -1) target.focus({ preventScroll: true });
+    if (target.localName !== "article") return;
+    target.tabIndex = -1;
+    target.focus({ preventScroll: true });
   };
   addEventListener("hashchange", open);
   document.addEventListener("click", (event) => {
