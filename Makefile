@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format bench sample-logs clean
+.PHONY: demo test lint format bench sample-logs screenshots clean
 
 demo: $(VENV)/.product  ## install the product and show it on the sample logs
 	@# Exit code 4 says that the sample's broken file was named and left out, as it should be.
@@ -27,6 +27,9 @@ bench: $(VENV)/.bench  ## measure against other tools, about ten minutes
 
 sample-logs:  ## write sample_logs/ anew, byte for byte the same
 	$(PYTHON) sample_logs/generate.py
+
+screenshots: $(VENV)/.dev  ## take the pictures in docs/ anew; needs chromium
+	$(BIN)/python docs/screenshots.py
 
 clean:  ## remove what these commands made
 	rm -rf $(VENV) build dist benchmarks/data .mypy_cache .pytest_cache .ruff_cache .hypothesis

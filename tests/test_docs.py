@@ -23,8 +23,8 @@ README = (ROOT / "README.md").read_text()
 DOCS = {path.name: path.read_text() for path in (ROOT / "docs").glob("*.md")}
 
 
-def shown_commands() -> list[str]:
-    blocks = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+def shown_commands(document: str) -> list[str]:
+    blocks = re.findall(r"```console\n(.*?)```", document, re.DOTALL)
     return [line.removeprefix("$ ") for block in blocks for line in block.splitlines()]
 
 
@@ -40,11 +40,24 @@ def test_the_readme_stays_under_200_lines() -> None:
 
 
 def test_every_command_of_the_readme_runs(newcomers_folder: Path) -> None:
-    for command in shown_commands():
+    for command in shown_commands(README):
         program, *arguments = shlex.split(command)
         assert program == "sts-regions"
         assert command_line(arguments) in (ExitCode.OK, ExitCode.INPUT_REJECTED), command
     assert (newcomers_folder / "verdicts.csv").read_text().startswith("account_id,")
+
+
+def test_every_command_of_the_page_about_the_html_report_runs(newcomers_folder: Path) -> None:
+    for command in shown_commands(DOCS["report.md"]):
+        assert command_line(shlex.split(command)[1:]) in (ExitCode.OK, ExitCode.INPUT_REJECTED), command
+    for name in ("report.html", "by-name.html", "one-account.html"):
+        assert "111122223333" in (newcomers_folder / name).read_text()
+
+
+def test_the_pictures_of_the_documents_are_small() -> None:
+    pictures = list((ROOT / "docs").glob("*.png"))
+    assert len(pictures) == 2
+    assert max(picture.stat().st_size for picture in pictures) < 150_000
 
 
 def test_the_python_example_of_the_readme_runs(newcomers_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

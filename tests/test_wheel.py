@@ -23,7 +23,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_carries_the_queries_and_the_flag_table(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     queries = {f"analyzer/queries/{path.name}" for path in (ROOT / "queries").glob("*.sql")}
-    assert queries | {"analyzer/data/sts_region_flags.csv", "analyzer/py.typed"} <= names
+    page = {f"analyzer/presentation/html/templates/page.{end}" for end in ("html.j2", "css", "js")}
+    assert queries | page | {"analyzer/data/sts_region_flags.csv", "analyzer/py.typed"} <= names
 
 
 def test_the_installed_wheel_analyzes_from_another_directory(wheel: Path, tmp_path: Path) -> None:

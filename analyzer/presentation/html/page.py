@@ -55,7 +55,7 @@ class Decision:
     """What was decided for one account, in words: verdict, sentence, regions."""
 
     account_id: str
-    parts: tuple[tuple[Verdict, str, str], ...]
+    parts: tuple[tuple[Verdict, str, tuple[str, ...]], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +183,7 @@ def _decisions(report: Report) -> list[Decision]:
         Decision(
             account_id,
             tuple(
-                (verdict, words, ", ".join(codes))
+                (verdict, words, tuple(codes))
                 for verdict, words in _SENTENCES
                 if (codes := [row.region.code for row in rows if row.verdict is verdict])
             ),
