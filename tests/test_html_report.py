@@ -279,6 +279,13 @@ def test_help_loads_neither_the_template_engine_nor_the_drawing_library() -> Non
     assert done.stdout.decode().splitlines()[-1] == "[]"
 
 
+def test_a_wrong_event_time_makes_no_endless_picture(tmp_path: Path) -> None:
+    records = [record("true"), record("wrong", eventTime="2150-03-01T12:00:00Z")]
+    page = write_page(tmp_path / "report.html", "analyze", write_tree(tmp_path / "logs", {"a.json": records}))
+    assert "1 calls before 2091-01-01 are left out" in page
+    assert len(page.encode()) < 1_000_000
+
+
 @pytest.mark.parametrize(
     ("days", "grain", "first"),
     [

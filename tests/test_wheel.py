@@ -36,3 +36,6 @@ def test_the_installed_wheel_analyzes_from_another_directory(wheel: Path, tmp_pa
     done = subprocess.run(command, capture_output=True, timeout=120, check=False, cwd=tmp_path)
     assert done.returncode == 4
     assert done.stdout.decode().startswith("3 accounts: 20 regional endpoints may be deactivated")
+    page = tmp_path / "report.html"
+    subprocess.run([*command, "--out", str(page)], capture_output=True, timeout=120, check=False, cwd=tmp_path)
+    assert "20 regional endpoints may be deactivated" in page.read_text()

@@ -21,6 +21,8 @@ from analyzer.usage import Endpoint
 
 PLACES_DRAWN = 20
 """Rows of a heat map: those with the most calls; the rest is one row."""
+PERIODS_DRAWN = 60
+"""The last ones: only a window of more than sixty years has more, which a wrong event time can make."""
 CALLERS_DRAWN = 15
 _REST = "all others"
 _KIND_COLOURS = {Endpoint.GLOBAL: "#d95f02", Endpoint.REGIONAL: "#1b78b3", Endpoint.UNKNOWN: "#8a8a8a"}
@@ -58,7 +60,8 @@ def draw_pictures(dossier: Dossier) -> list[Picture]:
 
 
 def _calls(dossier: Dossier) -> Picture | None:
-    counted = _sum((_place(row), row.period.date().isoformat(), row.calls) for row in dossier.periods)
+    recent, left_out = _recent(dossier)
+    counted = _sum((_place(row), row.period.date().isoformat(), row.calls) for row in recent)
     if not counted:
         return None
     totals = _totals(counted)
@@ -68,13 +71,14 @@ def _calls(dossier: Dossier) -> Picture | None:
     (top, most), *_ = totals.most_common(1)
     alt = (
         f"Heat map of {sum(totals.values()):,} calls by endpoint and {dossier.grain.value}; "
-        f"{top} has the most, {most:,}."
+        f"{top} has the most, {most:,}.{left_out}"
     )
     return _heat_map(f"Calls per {dossier.grain.value} by region", alt, "calls", counted, rows, columns, 0)
 
 
 def _mix(dossier: Dossier) -> Picture | None:
-    counted = _sum((row.endpoint.value, row.period.date().isoformat(), row.calls) for row in dossier.periods)
+    recent, left_out = _recent(dossier)
+    counted = _sum((row.endpoint.value, row.period.date().isoformat(), row.calls) for row in recent)
     if not counted:
         return None
     totals = _totals(counted)
@@ -97,7 +101,10 @@ def _mix(dossier: Dossier) -> Picture | None:
     table = _grid("endpoint", counted, kinds, columns, 0)
     grain = dossier.grain.value
     return _drawn(
-        f"Endpoints used per {grain}", f"Bars of calls per {grain} by kind of endpoint: {shares}.", spec, table
+        f"Endpoints used per {grain}",
+        f"Bars of calls per {grain} by kind of endpoint: {shares}.{left_out}",
+        spec,
+        table,
     )
 
 
@@ -202,20 +209,25 @@ def _periods(counted: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def _starts(dossier: Dossier) -> list[tuple[str, int, int]]:
-    """Each period of the window: its first day, and where its days begin and end within the window."""
+    """The last periods of the window: first day of each, and where its days begin and end within the window."""
     window = dossier.window
-    if window is None:
-        return []
     starts: list[tuple[str, int, int]] = []
-    at = 0
-    while at < window.days:
-        first = dossier.grain.first_day(window.since + timedelta(days=at))
-        end = at + 1
-        while end < window.days and dossier.grain.first_day(window.since + timedelta(days=end)) == first:
-            end += 1
-        starts.append((first.isoformat(), at, end))
-        at = end
-    return starts
+    end = window.days if window else 0
+    while window and end and len(starts) < PERIODS_DRAWN:
+        first = dossier.grain.first_day(window.since + timedelta(days=end - 1))
+        begin = max(0, (first - window.since).days)
+        starts.append((first.isoformat(), begin, end))
+        end = begin
+    return starts[::-1]
+
+
+def _recent(dossier: Dossier) -> tuple[list[PeriodRow], str]:
+    """The rows of the periods that are drawn, and what to say of those that are not."""
+    starts = _starts(dossier)
+    first = starts[0][0] if starts else ""
+    rows = [row for row in dossier.periods if row.period.date().isoformat() >= first]
+    left_out = sum(row.calls for row in dossier.periods) - sum(row.calls for row in rows)
+    return rows, f" {left_out:,} calls before {first} are left out." if left_out else ""
 
 
 def _step(columns: int) -> int:
