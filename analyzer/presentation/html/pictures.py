@@ -94,7 +94,13 @@ def _mix(dossier: Dossier) -> Picture | None:
         "encoding": {
             "x": _axis("period", columns),
             "y": _COUNT_AXIS,
-            "color": {"field": "endpoint", "type": "nominal", "scale": colours, "title": None},
+            "color": {
+                "field": "endpoint",
+                "type": "nominal",
+                "scale": colours,
+                "title": None,
+                "legend": {"orient": "top"},
+            },
         },
     }
     shares = ", ".join(f"{totals[kind]:,} {kind}" for kind in kinds)
@@ -150,7 +156,7 @@ def _callers(dossier: Dossier) -> Picture | None:
     colours = {"domain": [kind.value for kind in Endpoint], "range": [_KIND_COLOURS[kind] for kind in Endpoint]}
     spec: Spec = {
         "data": {"values": values},
-        "width": 320,
+        "width": 280,
         "height": {"step": 18},
         "mark": {"type": "bar", "aria": False},
         "encoding": {
@@ -159,10 +165,16 @@ def _callers(dossier: Dossier) -> Picture | None:
                 "type": "nominal",
                 "title": None,
                 "sort": {"field": "rank"},
-                "axis": {"labelLimit": 320},
+                "axis": {"labelLimit": 300},
             },
             "x": _COUNT_AXIS,
-            "color": {"field": "endpoint", "type": "nominal", "scale": colours, "title": None},
+            "color": {
+                "field": "endpoint",
+                "type": "nominal",
+                "scale": colours,
+                "title": None,
+                "legend": {"orient": "top"},
+            },
         },
     }
     (first, kind), most = top[0]
@@ -298,6 +310,8 @@ def _svg(spec: Spec, theme: str) -> str:
     ink, line = _INK[theme]
     config: Spec = {
         "aria": False,
+        # The reader's font may be wider than that by which the library measures the labels.
+        "padding": {"left": 45, "right": 25, "top": 5, "bottom": 10},
         "background": "transparent",
         "font": "sans-serif",
         "view": {"stroke": line},
