@@ -226,6 +226,21 @@ def test_text_of_an_attacker_stays_text(tmp_path: Path) -> None:
     assert "\\u202ejavascript:alert" in page
 
 
+def test_a_megabyte_of_anything_does_not_make_the_page_large(tmp_path: Path) -> None:
+    text = "\x1b" * 1_000_000
+    attacked = record(
+        userAgent=text,
+        awsRegion=text,
+        recipientAccountId=text,
+        userIdentity={"type": "IAMUser", "arn": text, "accountId": text},
+        requestParameters={"roleArn": f"arn:aws:iam::{text}:role/app", "roleSessionName": text},
+        tlsDetails={"clientProvidedHostHeader": "sts.amazonaws.com"},
+    )
+    page = write_page(tmp_path / "report.html", "analyze", write_tree(tmp_path / "logs", {"a.json": [attacked]}))
+    assert "\x1b" not in page
+    assert len(page) < 1_000_000
+
+
 def test_html_goes_to_stdout_when_it_is_asked_for_by_name(
     sample: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -10,7 +10,7 @@ from analyzer.coverage import Level
 from analyzer.dossier import Dossier
 from analyzer.holes import Hole
 from analyzer.presentation.callers_view import shortened, software
-from analyzer.presentation.html.matrix import Matrix
+from analyzer.presentation.html.matrix import ACCOUNT_WIDTH, Matrix
 from analyzer.presentation.report_view import MARKS, flat_record, why
 from analyzer.report import VerdictRow
 from analyzer.usage import Endpoint
@@ -21,6 +21,7 @@ CALLERS_SHOWN = 3
 _MANY_PLACES = 400
 HOLES_SHOWN = 2
 PRINCIPAL_WIDTH = 120
+REGION_WIDTH = 40
 _LONGEST_GRID = 400
 """Days; of longer windows the runs are not drawn, only counted."""
 _TOLD_ELSEWHERE = {"account_id", "partition", "region", "endpoint", "verdict", "reasons", "settled_by"}
@@ -103,10 +104,11 @@ def number_fixes(callers: Iterable[Caller]) -> dict[str, int]:
 def caller_line(caller: Caller, fixes: Mapping[str, int]) -> CallerLine:
     """One caller for a list."""
     identity = caller.identity
+    served_by = shortened(identity.serving_region or "an unknown region", REGION_WIDTH)
     by_kind = {
-        Endpoint.GLOBAL: f"global, served by {identity.serving_region or 'an unknown region'}",
+        Endpoint.GLOBAL: f"global, served by {served_by}",
         Endpoint.UNKNOWN: "unknown",
-        Endpoint.REGIONAL: identity.region or "",
+        Endpoint.REGIONAL: shortened(identity.region or "", REGION_WIDTH),
     }
     return CallerLine(
         principal=shortened(identity.principal, PRINCIPAL_WIDTH),
@@ -141,7 +143,7 @@ def account_cards(dossier: Dossier, matrix: Matrix, fixes: Mapping[str, int]) ->
         return _card(anchor, row, letters.get(place, ""), holes.get(place, ()), lines, len(own) - len(lines))
 
     return [
-        AccountCards(account_id, tuple(card(*pair) for pair in pairs))
+        AccountCards(shortened(account_id, ACCOUNT_WIDTH), tuple(card(*pair) for pair in pairs))
         for account_id, pairs in matrix.cards.items()
     ]
 
@@ -162,7 +164,7 @@ def _card(
     symbol = MARKS[row.verdict][0]
     return Card(
         anchor=anchor,
-        account_id=row.account_id,
+        account_id=shortened(row.account_id, ACCOUNT_WIDTH),
         region=row.region.code,
         verdict=f"{symbol} {row.verdict.value}",
         css=f"v-{row.verdict.value}",

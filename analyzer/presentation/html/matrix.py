@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from analyzer.presentation.callers_view import shortened
 from analyzer.presentation.report_view import MARKS
 from analyzer.report import Report, VerdictRow
 from analyzer.simulation import by_account
@@ -12,6 +13,9 @@ ALL_DETAILS_ACCOUNTS = 50
 """Up to so many accounts every region has its evidence on the page; beyond, only those that need attention."""
 MOST_CARDS = 1500
 """Most places whose evidence is on the page; the rest is one command away, and the page says so."""
+
+ACCOUNT_WIDTH = 40
+"""Characters of an account id: twelve, unless somebody wrote something else into the log."""
 
 ATTENTION = (Verdict.REVIEW, Verdict.CANNOT_TELL)
 """Verdicts that wait for somebody."""
@@ -83,7 +87,7 @@ def make_matrix(report: Report) -> Matrix:
         verdicts = {row.region.code: row.verdict for row in rows}
         lines.append(
             Line(
-                account_id,
+                shortened(account_id, ACCOUNT_WIDTH),
                 tuple(
                     Cell(verdicts[code], anchors.get((account_id, code))) if code in verdicts else None
                     for code in columns

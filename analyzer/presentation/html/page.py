@@ -13,6 +13,7 @@ from typing import Any
 from analyzer.balance import Balance
 from analyzer.dossier import AccountSteps, Dossier
 from analyzer.findings import Watched
+from analyzer.presentation.callers_view import shortened
 from analyzer.presentation.console import balance_line
 from analyzer.presentation.html.evidence import (
     CallerLine,
@@ -22,7 +23,7 @@ from analyzer.presentation.html.evidence import (
     runs_in_words,
     span_in_words,
 )
-from analyzer.presentation.html.matrix import ALL_DETAILS_ACCOUNTS, ATTENTION, make_matrix
+from analyzer.presentation.html.matrix import ACCOUNT_WIDTH, ALL_DETAILS_ACCOUNTS, ATTENTION, make_matrix
 from analyzer.presentation.html.pictures import draw_pictures
 from analyzer.presentation.report_view import MARKS, basis, headline, report_notes, why
 from analyzer.presentation.safe_text import plain
@@ -181,7 +182,7 @@ def _decisions(report: Report) -> list[Decision]:
     """Accounts in which something waits for somebody come first: the first screen is short."""
     decisions = [
         Decision(
-            account_id,
+            shortened(account_id, ACCOUNT_WIDTH),
             tuple(
                 (verdict, words, tuple(codes))
                 for verdict, words in _SENTENCES
@@ -204,7 +205,7 @@ def _completeness(dossier: Dossier) -> str:
 
 def _lines(callers: Sequence[Any], fixes: dict[str, int]) -> list[tuple[str, CallerLine, str]]:
     return [
-        (one.identity.account_id, caller_line(one, fixes), one.advice.move_to or "")
+        (shortened(one.identity.account_id, ACCOUNT_WIDTH), caller_line(one, fixes), one.advice.move_to or "")
         for one in callers[:MIGRATIONS_SHOWN]
     ]
 
@@ -214,7 +215,7 @@ def _plan(steps: AccountSteps) -> AccountPlan:
     for one in steps.postponed:
         waiting.setdefault(one.settled_by, []).append(f"{one.row.region.code} ({one.row.verdict.value})")
     return AccountPlan(
-        steps.account_id,
+        shortened(steps.account_id, ACCOUNT_WIDTH),
         tuple(_step(row) for row in steps.ready),
         len(steps.postponed),
         tuple((settled_by, ", ".join(regions)) for settled_by, regions in waiting.items()),
