@@ -16,9 +16,8 @@ from analyzer.ingest import RETRIED, Ingested, IngestOptions, ingest
 from analyzer.narration import Narrator, Silence
 from analyzer.report import Question, Report, build_report
 from analyzer.signatures import PublicKeys
-from analyzer.sources import Source, SourceObject
+from analyzer.sources import SlowSource, Source, SourceObject
 from analyzer.sources.estimate import Estimate, estimate
-from analyzer.sources.event_history import EventHistory
 from analyzer.sources.named import Naming
 from analyzer.sources.s3 import S3Source
 from analyzer.store import DATABASE, KnownSource, Store, open_store
@@ -27,7 +26,7 @@ from analyzer.trail_descriptions import Document
 LATE_DELIVERY = timedelta(days=3)
 """How long after its day a log file may still be delivered; CloudTrail's are minutes late, seldom more."""
 
-_SLOW_COMMIT_FILES = 240
+_SLOW_COMMIT_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +59,9 @@ class Session:
         """Bring what is new in the sources into the store at `path`."""
         now = datetime.now(UTC).replace(tzinfo=None)
         options = self.options
-        if any(isinstance(source, EventHistory) for source in self.sources):
-            # It comes slowly: what has come should be safe before an interruption.
-            options = replace(options, commit_files=min(_SLOW_COMMIT_FILES, options.commit_files))
+        if any(isinstance(source, SlowSource) for source in self.sources):
+            # What has come in hours should be safe before an interruption.
+            options = replace(options, commit_seconds=min(_SLOW_COMMIT_SECONDS, options.commit_seconds))
         buckets = [source for source in self.sources if isinstance(source, S3Source)]
         with open_store(path, write=True, catalogue=self.catalogue, on_wait=self.narrator.waiting) as store:
             self._settle(store, buckets)
