@@ -1,7 +1,7 @@
 """The product as a library: logs in, report out."""
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -62,29 +62,41 @@ class Session:
         if any(isinstance(source, SlowSource) for source in self.sources):
             # What has come in hours should be safe before an interruption.
             options = replace(options, commit_seconds=min(_SLOW_COMMIT_SECONDS, options.commit_seconds))
-        buckets = [source for source in self.sources if isinstance(source, S3Source)]
+        buckets = self._buckets
         with open_store(path, write=True, catalogue=self.catalogue, on_wait=self.narrator.waiting) as store:
             self._settle(store, buckets)
             ingested = ingest(store, self.sources, now, options, self.narrator)
             for bucket in buckets:
                 store.remember_listed(bucket.listed_folders(), now)
-                for remark in bucket.remarks():
-                    self.narrator.remark(remark)
+                unlisted = store.unlisted_folders(bucket.root)
+                store.forget_unlisted([folder for folder, _ in unlisted if bucket.has_listed(folder)])
+            self._remark(buckets)
             return ingested
 
     def _settle(self, store: Store, buckets: Sequence[S3Source]) -> None:
         for bucket in [] if self.lists_all else buckets:
             bucket.settle(store.settled_folders(bucket.root, bucket.wanted.since, RETRIED, LATE_DELIVERY))
 
+    def _remark(self, buckets: Sequence[S3Source]) -> None:
+        for bucket in buckets:
+            for remark in bucket.remarks():
+                self.narrator.remark(remark)
+
     def estimate(self) -> Estimate:
         """What an ingest would read, told from listings alone; nothing is read and no store is made."""
+        known: Mapping[str, KnownSource] = {}
+        if self.store is not None and (self.store / DATABASE).is_file():
+            with open_store(self.store, catalogue=self.catalogue, on_wait=self.narrator.waiting) as store:
+                self._settle(store, self._buckets)
+                known = store.known_sources()
         listed = (entry for source in self.sources for entry in source.list())
-        if self.store is None or not (self.store / DATABASE).is_file():
-            return estimate(listed, lambda _: False)
-        with open_store(self.store, catalogue=self.catalogue, on_wait=self.narrator.waiting) as store:
-            self._settle(store, [source for source in self.sources if isinstance(source, S3Source)])
-            known = store.known_sources()
-            return estimate(listed, lambda item: _is_known(item, known.get(item.uri)))
+        found = estimate(listed, lambda item: _is_known(item, known.get(item.uri)))
+        self._remark(self._buckets)
+        return found
+
+    @property
+    def _buckets(self) -> list[S3Source]:
+        return [source for source in self.sources if isinstance(source, S3Source)]
 
     def report(self, question: Question) -> tuple[Report, Ingested | None]:
         """Answer a question; the balance is that of this run, or the store's when nothing was ingested."""
