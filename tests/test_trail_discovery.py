@@ -16,7 +16,7 @@ from analyzer.evidence import Evidence
 from analyzer.report import Question
 from analyzer.sources import MemorySource, Source, SourceObject
 from analyzer.sources.aws_identity import AwsSession, Identity
-from analyzer.sources.named import AwsAccess, Naming
+from analyzer.sources.named import AwsAccess, Naming, Scope
 from analyzer.sources.trail_discovery import TrailDiscovery
 from analyzer.workflow import Session
 
@@ -73,6 +73,22 @@ def declared(evidence: Evidence) -> bool:
     """Whether silence in another region than the event's is declared."""
     day = datetime(2026, 10, 1).date()
     return evidence.coverage.level(ACCOUNT, "us-west-2", day) is Level.DECLARED
+
+
+@pytest.mark.parametrize(("keeps", "asked"), [(False, True), (True, False)], ids=["one shot", "kept"])
+def test_filters_on_what_is_kept_leave_aws_unasked(keeps: bool, asked: bool) -> None:
+    remarks: list[str] = []
+    naming = Naming(
+        1 << 20,
+        datetime(2026, 10, 15),
+        remarks.append,
+        scope=Scope(regions=frozenset({"eu-west-1"})),
+        discovers_trails=True,
+        keeps=keeps,
+    )
+    sources = naming.sources([f"s3://{BUCKET}"], Catalogue())
+    assert any(isinstance(source, TrailDiscovery) for source in sources) is asked
+    assert [remark.startswith("AWS was not asked about its trails") for remark in remarks] == [True] * (not asked)
 
 
 def test_a_trail_that_logs_everything_declares_all_regions(aws: AwsStub) -> None:
@@ -237,3 +253,17 @@ def test_a_description_can_be_read_again_as_bytes_and_as_a_stream(aws: AwsStub) 
     assert isinstance(item, SourceObject)
     with source.open(item) as stream:
         assert stream.read() == source.read(item)
+
+
+@pytest.mark.parametrize(
+    ("below", "declares"),
+    [
+        ("AWSLogs/", True),
+        ("AWSLogs/o-exampleorg1/", True),
+        (f"AWSLogs/{ACCOUNT}/CloudTrail/", True),
+        (f"AWSLogs/{ACCOUNT}/CloudTrail/eu-west-1/", False),
+    ],
+)
+def test_a_trail_of_which_one_region_is_read_declares_nothing(aws: AwsStub, below: str, declares: bool) -> None:
+    evidence, _ = told(aws, below)
+    assert declared(evidence) is declares

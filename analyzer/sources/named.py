@@ -72,12 +72,22 @@ class Naming:
     scope: Scope = field(default_factory=Scope)
     access: AwsAccess = field(default_factory=AwsAccess)
     discovers_trails: bool = False
+    keeps: bool = False
+    """Whether what is read is kept for later reports."""
 
     def sources(self, names: Sequence[str], catalogue: Catalogue) -> list[Source]:
         """The sources that are named, and what AWS says of the trails if a bucket is among them."""
         sources = [self._source(name, catalogue) for name in dict.fromkeys(names)]
         buckets = [parse_s3_uri(name) for name in names if name.startswith(SCHEME)]
-        if buckets and self.discovers_trails and self.access.is_signed:
+        if not (buckets and self.discovers_trails and self.access.is_signed):
+            return sources
+        if self.keeps and self.scope != Scope():
+            # A description declares all regions and days, and a later report may ask about those left out here.
+            self.remark(
+                "AWS was not asked about its trails: the filters leave out logs that a later report on this store "
+                "would miss; ingest without them, or hand descriptions in with --trail"
+            )
+        else:
             sources.append(TrailDiscovery(AwsSession(self.access.identity), buckets, self.remark))
         return sources
 

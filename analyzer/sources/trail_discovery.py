@@ -5,6 +5,7 @@ declared coverage comes from it.
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from io import BytesIO
@@ -17,6 +18,8 @@ _ANSWER = "ResponseMetadata"
 _ENABLED = "ENABLED"
 """State of an opt-in region that somebody has enabled."""
 _ALWAYS_ENABLED = "ENABLED_BY_DEFAULT"
+
+_ABOVE_REGIONS = re.compile(r"(?:AWSLogs/(?:o-[a-z0-9]{1,32}/)?(?:[0-9]{12}/(?:CloudTrail/)?)?)?")
 
 
 class TrailDiscovery:
@@ -82,7 +85,7 @@ class TrailDiscovery:
     def _delivers_here(self, trail: Mapping[str, Any]) -> bool:
         own = _folder(str(trail.get("S3KeyPrefix", "")))
         return any(
-            bucket == trail.get("S3BucketName") and (own.startswith(prefix) or prefix.startswith(own))
+            bucket == trail.get("S3BucketName") and (own.startswith(prefix) or _has_all_regions(prefix, own))
             for bucket, prefix in self._buckets
         )
 
@@ -144,6 +147,11 @@ def _why(error: Exception) -> str:
     """The error's code where AWS gave one, else what botocore says."""
     told = getattr(error, "response", {})
     return str(told.get("Error", {}).get("Code") or error)
+
+
+def _has_all_regions(prefix: str, own: str) -> bool:
+    """Whether all regions of a trail lie below what is read, or of one account of it: it declares them all."""
+    return prefix.startswith(own) and _ABOVE_REGIONS.fullmatch(prefix.removeprefix(own)) is not None
 
 
 def _folder(prefix: str) -> str:
