@@ -72,7 +72,17 @@ class CoverageEvidence:
     inferred: Mapping[Place, frozenset[date]] = field(default_factory=dict)
     unread: Mapping[Place, frozenset[date]] = field(default_factory=dict)
     """Days with a log file that was rejected: nobody read it, so the day is `none` whatever else is known."""
+    unlisted: frozenset[tuple[str | None, str | None]] = frozenset()
+    """Accounts and regions (None: all) with a folder that could not be listed: what lies in it was not read, so
+    that no declaration makes up for it."""
     write_only_accounts: frozenset[str] = frozenset()
+
+    def declared_from(self, account_id: str, region: str) -> date:
+        """The first day from which on a trail description declares; `date.max` for none."""
+        places = ((a, r) for a in (account_id, None) for r in (region, None))
+        if not self.unlisted.isdisjoint(places):
+            return date.max
+        return self.declared_since.get(account_id, date.max)
 
     def level(self, account_id: str, region: str, day: date) -> Level:
         """The level of one day."""
@@ -81,7 +91,7 @@ class CoverageEvidence:
             return Level.NONE
         if day in self.proven.get(place, _NO_DAYS):
             return Level.PROVEN
-        if day >= self.declared_since.get(account_id, date.max) or day in self.declared.get(place, _NO_DAYS):
+        if day >= self.declared_from(account_id, region) or day in self.declared.get(place, _NO_DAYS):
             return Level.DECLARED
         return Level.INFERRED if day in self.inferred.get(place, _NO_DAYS) else Level.NONE
 
@@ -89,7 +99,7 @@ class CoverageEvidence:
         """The levels of the window's days, a letter for each."""
         letters = [Level.NONE.letter] * window.days
         if account_id not in self.write_only_accounts:
-            first = max(0, (self.declared_since.get(account_id, date.max) - window.since).days)
+            first = max(0, (self.declared_from(account_id, region) - window.since).days)
             letters[first:] = [Level.DECLARED.letter] * max(0, window.days - first)
         for day in self._single_days((account_id, region)):
             if day in window:
@@ -107,7 +117,7 @@ class CoverageEvidence:
         if account_id in self.write_only_accounts:
             return Coverage(days=window.days, none=window.days)
         place = account_id, region
-        since = self.declared_since.get(account_id, date.max)
+        since = self.declared_from(account_id, region)
         counts = dict.fromkeys(Level, 0)
         declared_days = max(0, (window.until - max(since, window.since)).days)
         for day in self._single_days(place):

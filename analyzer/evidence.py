@@ -1,8 +1,9 @@
 """Everything that a store and its user know about what the logs observe, put together."""
 
 import json
+import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import groupby
@@ -12,10 +13,14 @@ from analyzer.decoding import Outcome
 from analyzer.decoding.outcome import REMEDIES
 from analyzer.digest_chain import Chain, CheckedDigest, Flaw, check_chain
 from analyzer.holes import RejectedFile
+from analyzer.log_key import parse_folder_key
 from analyzer.signatures import PublicKeys, Signature
 from analyzer.store import Store
 from analyzer.trail_descriptions import DescribedTrail, Document, Shortcoming, read_trails
 from analyzer.usage import ActivityRow
+
+_IN_FRONT_OF_TRAILS = re.compile(r"s3://(?!.*/AWSLogs/).*/", re.DOTALL)
+"""A folder of a bucket in which there may be any trail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +111,7 @@ def gather_evidence(store: Store, activity: Collection[ActivityRow], witnesses: 
         declared_since=_declared_since(store, trails),
         inferred=days_by_place([*delivered, *occurred]),
         unread=days_by_place((d.account_id, d.region, d.day) for d in log_days if d.outcome is Outcome.REJECTED),
+        unlisted=frozenset(_unlisted(store)),
         write_only_accounts=_write_only_accounts(activity),
     )
     unusable = tuple(UnusableFile(*row) for row in store.unusable_statements())
@@ -157,6 +163,17 @@ def _is_blind(chain: Chain, trails: Iterable[DescribedTrail]) -> bool:
         and (trail.is_organization or trail.account_id == chain.trail.account_id)
         for trail in trails
     )
+
+
+def _unlisted(store: Store) -> Iterator[tuple[str | None, str | None]]:
+    """Account and region (None: all) of every folder that could not be listed and may hold log files."""
+    folders = [uri for uri, reason in store.unlisted_folders() if reason != "missing"]
+    for uri in folders:
+        place = parse_folder_key(uri)
+        if place is not None:
+            yield place
+        elif _IN_FRONT_OF_TRAILS.fullmatch(uri):
+            yield None, None
 
 
 def _declared_since(store: Store, trails: Iterable[DescribedTrail]) -> dict[str, date]:

@@ -127,7 +127,7 @@ def _dark_spans(
     days = {day for kind in (evidence.proven, evidence.declared, evidence.inferred) for day in kind.get(place, ())}
     seen = sorted(d for d in days if d in window and evidence.level(*place, d) is not Level.NONE)
     # From the first declared day on, only days with a rejected file are dark.
-    declared = max(window.since, evidence.declared_since.get(account_id, date.max))
+    declared = max(window.since, evidence.declared_from(account_id, region))
     at = window.since
     for day in (d for d in seen if d < declared):
         if day > at:

@@ -5,7 +5,9 @@ documents (all of it outside the GIL). Groups come back in the order in which th
 the store does not depend on which thread was faster.
 """
 
+import math
 import os
+import time
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -24,6 +26,7 @@ from analyzer.sources import (
     Content,
     Contents,
     Lost,
+    SlowSource,
     Source,
     SourceObject,
     Unreadable,
@@ -69,6 +72,8 @@ class IngestOptions:
     commit_bytes: int = 64 * 1024 * 1024
     """Events held in memory before they are committed."""
     commit_files: int = 20_000
+    commit_seconds: float = math.inf
+    """How long what was read may wait to be committed, looked at whenever something more was read."""
     threads: int = field(default_factory=lambda: os.cpu_count() or 1)
 
 
@@ -90,7 +95,8 @@ class _Group:
 
     @property
     def is_full(self) -> bool:
-        return len(self.objects) >= _GROUP_FILES or self.size >= _GROUP_BYTES
+        most = 1 if isinstance(self.source, SlowSource) else _GROUP_FILES
+        return len(self.objects) >= most or self.size >= _GROUP_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +195,7 @@ class _Run:
         self._known = store.known_sources()
         self._known_archives = store.known_archives()
         self._batch = Batch()
+        self._committed_at = time.monotonic()
         self._run_id = 0
         self._named: set[str] = set()
 
@@ -319,6 +326,7 @@ class _Run:
         if (
             self._batch.nbytes >= self._options.commit_bytes
             or len(self._batch.sources) >= self._options.commit_files
+            or time.monotonic() - self._committed_at >= self._options.commit_seconds
         ):
             self._commit()
 
@@ -360,6 +368,7 @@ class _Run:
             self._tally.kept += committed.kept
             self._tally.duplicate += committed.duplicate
             self._batch = Batch()
+        self._committed_at = time.monotonic()
 
 
 def _grouped(source: Source, objects: list[SourceObject]) -> Iterator[_Group]:

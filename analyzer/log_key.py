@@ -23,7 +23,10 @@ _NAME = re.compile(
     r"(?:^|/)([0-9]{12})_(CloudTrail(?:-[A-Za-z]{1,32})?)_([a-z0-9-]{1,32})_"
     r"(?:[^/]*_)?([0-9]{4})([0-9]{2})([0-9]{2})T[0-9]{4,6}Z[^/]*$"
 )
-
+_FOLDER = re.compile(
+    r"(?:^|/)AWSLogs(?:/o-[a-z0-9]{1,32})?"
+    r"(?:/([0-9]{12})(?:/(CloudTrail(?:-[A-Za-z]{1,32})?)(?:/([a-z0-9-]{1,32})(?:/[0-9]{4}(?:/[0-9]{2})?)?)?)?)?/?$"
+)
 _EVENT_HISTORY = re.compile(r"^event-history:/([0-9]{12})/([a-z0-9-]{1,32})/([0-9]{4})-([0-9]{2})-([0-9]{2})$")
 
 
@@ -70,6 +73,14 @@ def parse_log_key(key: str) -> LogKey | None:
     except ValueError:
         return None
     return LogKey(account_id, region, day, folder, match.re is _PATH, organization)
+
+
+def parse_folder_key(key: str) -> tuple[str | None, str | None] | None:
+    """Account and region (None: all) whose log files lie below a folder; None when it is no such folder."""
+    match = _FOLDER.search(key.replace("\\", "/"))
+    if match is None or match[2] not in (None, LOG_FOLDER):
+        return None
+    return match[1], match[3]
 
 
 def event_history_uri(account_id: str, region: str, day: date) -> str:

@@ -44,6 +44,7 @@ VERDICTS = pa.schema(
     | _texts("confidence", "toggle")
     | _counts("issuing_calls", "service_calls", "service_linked_calls", "failed_calls", "non_issuing_calls")
     | _counts("unknown_operations", "region_disabled_errors", "served_global_calls", "other_activity")
+    | {"other_activity_known": pa.bool_()}
     | _counts("principals")
     | _USED
     | _counts("coverage_days", "coverage_proven", "coverage_declared", "coverage_inferred", "coverage_none")

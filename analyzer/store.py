@@ -538,6 +538,21 @@ class Store:
         for folder, first, last in folders:
             self._connection.execute("INSERT INTO listed_folders VALUES (?, ?, ?, ?)", [folder, first, last, now])
 
+    def unlisted_folders(self, root: str = "") -> list[tuple[str, str]]:
+        """URI and reason of what could not be listed when it was last asked for, folders above all."""
+        # An object has a version, its ETag; what could not be listed has none.
+        return self._connection.execute(
+            "SELECT uri, reason FROM current_sources WHERE outcome = 'rejected' AND version = '' "
+            "AND starts_with(uri, ?) ORDER BY ALL",
+            [root],
+        ).fetchall()
+
+    def forget_unlisted(self, folders: Sequence[str]) -> None:
+        """Take folders (URI) out of the ledger that could not be listed and now could be."""
+        self._connection.execute(
+            "DELETE FROM sources WHERE version = '' AND list_contains(?, uri)", [list(folders)]
+        )
+
     def event_history_days(self) -> list[tuple[str, str, date]]:
         """Account, region and day of everything that was asked from Event history and came."""
         return self._connection.execute(

@@ -1,7 +1,7 @@
 """The product as a library: logs in, report out."""
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -18,9 +18,8 @@ from analyzer.ingest import RETRIED, Ingested, IngestOptions, ingest
 from analyzer.narration import Narrator, Silence
 from analyzer.report import Question, Report, build_report
 from analyzer.signatures import PublicKeys
-from analyzer.sources import Source, SourceObject
+from analyzer.sources import SlowSource, Source, SourceObject
 from analyzer.sources.estimate import Estimate, estimate
-from analyzer.sources.event_history import EventHistory
 from analyzer.sources.named import Naming
 from analyzer.sources.s3 import S3Source
 from analyzer.store import DATABASE, KnownSource, Store, open_store
@@ -29,7 +28,7 @@ from analyzer.trail_descriptions import Document
 LATE_DELIVERY = timedelta(days=3)
 """How long after its day a log file may still be delivered; CloudTrail's are minutes late, seldom more."""
 
-_SLOW_COMMIT_FILES = 240
+_SLOW_COMMIT_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,32 +61,44 @@ class Session:
         """Bring what is new in the sources into the store at `path`."""
         now = datetime.now(UTC).replace(tzinfo=None)
         options = self.options
-        if any(isinstance(source, EventHistory) for source in self.sources):
-            # It comes slowly: what has come should be safe before an interruption.
-            options = replace(options, commit_files=min(_SLOW_COMMIT_FILES, options.commit_files))
-        buckets = [source for source in self.sources if isinstance(source, S3Source)]
+        if any(isinstance(source, SlowSource) for source in self.sources):
+            # What has come in hours should be safe before an interruption.
+            options = replace(options, commit_seconds=min(_SLOW_COMMIT_SECONDS, options.commit_seconds))
+        buckets = self._buckets
         with open_store(path, write=True, catalogue=self.catalogue, on_wait=self.narrator.waiting) as store:
             self._settle(store, buckets)
             ingested = ingest(store, self.sources, now, options, self.narrator)
             for bucket in buckets:
                 store.remember_listed(bucket.listed_folders(), now)
-                for remark in bucket.remarks():
-                    self.narrator.remark(remark)
+                unlisted = store.unlisted_folders(bucket.root)
+                store.forget_unlisted([folder for folder, _ in unlisted if bucket.has_listed(folder)])
+            self._remark(buckets)
             return ingested
 
     def _settle(self, store: Store, buckets: Sequence[S3Source]) -> None:
         for bucket in [] if self.lists_all else buckets:
             bucket.settle(store.settled_folders(bucket.root, bucket.wanted.since, RETRIED, LATE_DELIVERY))
 
+    def _remark(self, buckets: Sequence[S3Source]) -> None:
+        for bucket in buckets:
+            for remark in bucket.remarks():
+                self.narrator.remark(remark)
+
     def estimate(self) -> Estimate:
         """What an ingest would read, told from listings alone; nothing is read and no store is made."""
+        known: Mapping[str, KnownSource] = {}
+        if self.store is not None and (self.store / DATABASE).is_file():
+            with open_store(self.store, catalogue=self.catalogue, on_wait=self.narrator.waiting) as store:
+                self._settle(store, self._buckets)
+                known = store.known_sources()
         listed = (entry for source in self.sources for entry in source.list())
-        if self.store is None or not (self.store / DATABASE).is_file():
-            return estimate(listed, lambda _: False)
-        with open_store(self.store, catalogue=self.catalogue, on_wait=self.narrator.waiting) as store:
-            self._settle(store, [source for source in self.sources if isinstance(source, S3Source)])
-            known = store.known_sources()
-            return estimate(listed, lambda item: _is_known(item, known.get(item.uri)))
+        found = estimate(listed, lambda item: _is_known(item, known.get(item.uri)))
+        self._remark(self._buckets)
+        return found
+
+    @property
+    def _buckets(self) -> list[S3Source]:
+        return [source for source in self.sources if isinstance(source, S3Source)]
 
     def report(self, question: Question) -> tuple[Report, Ingested | None]:
         """Answer a question; the balance is that of this run, or the store's when nothing was ingested."""

@@ -4,6 +4,7 @@ import os
 import platform
 import shutil
 import subprocess
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -16,15 +17,15 @@ def machine() -> str:
     return f"{_processor()}, {os.cpu_count()} cores, {pages / 2**30:.0f} GiB memory, {platform.system()}"
 
 
-def versions() -> str:
+def versions(packages: Sequence[str] = _PACKAGES) -> str:
     """Python, the packages and the tools in a line."""
     found = [f"Python {platform.python_version()}"]
-    for package in _PACKAGES:
+    for package in packages:
         try:
             found.append(f"{package} {version(package)}")
         except PackageNotFoundError:
             continue
-    if shutil.which("jq"):
+    if packages is _PACKAGES and shutil.which("jq"):
         jq = subprocess.run(["jq", "--version"], check=True, capture_output=True, text=True).stdout
         found.append(jq.strip().replace("jq-", "jq "))
     return ", ".join(found)

@@ -53,6 +53,7 @@ def make_session(
         scope=scope or Scope(),
         access=access or AwsAccess(),
         discovers_trails=discovers_trails,
+        keeps=store is not None,
     )
     return Session(naming.sources(names, catalogue), store, options, narrator, catalogue, lists_all)
 

@@ -24,13 +24,14 @@ REMEDIES = {
     "changed_while_read": "run again when nothing writes to it",
     "gone": "nothing to do if objects of that age are deleted; otherwise find out who removed it",
     "forbidden": (
-        "allow s3:GetObject there (s3:ListBucket for a folder, kms:Decrypt if a key encrypts it), then run again"
+        "allow it (s3:GetObject, s3:ListBucket for a folder, kms:Decrypt if a key encrypts it; "
+        "cloudtrail:LookupEvents for Event history), then run again"
     ),
     "archived": "restore it from its storage class, then run again",
-    "throttled": "run again: what S3 put off is asked for again",
+    "throttled": "run again: what AWS put off is asked for again",
     "timed_out": "run again: what did not come in time is asked for again",
     "connection_lost": "run again when the network is well: what did not come is asked for again",
-    "server_error": "run again: what S3 could not answer is asked for again",
+    "server_error": "run again: what AWS could not answer is asked for again",
     "wrong_length": "run again: it is asked for again",
     "too_large": "raise --max-document-size if the file is to be trusted",
     "empty_file": "fetch it again",

@@ -6,6 +6,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+_SPEED_PERIOD = 300.0
+"""Seconds over which the speed is told: a day of Event history may take a minute."""
+
 
 class ProgressLine:
     """Files, rate, records and time left, redrawn in place."""
@@ -21,6 +24,7 @@ class ProgressLine:
             TimeRemainingColumn(compact=True),
             console=Console(file=sys.stderr, highlight=False, markup=False),
             transient=True,
+            speed_estimate_period=_SPEED_PERIOD,
         )
         # Where sizes are not known before, the files themselves tell how far it is.
         self._has_sizes = size > 0

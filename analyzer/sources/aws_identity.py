@@ -16,8 +16,6 @@ class Identity:
 
     profile: str | None = None
     endpoint_url: str | None = None
-    attempts: int = 10
-    """How often a request is made at most; botocore pauses in between and keeps count of throttling."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +26,9 @@ class Caller:
     partition: str
 
 
+_ATTEMPTS = 5
+
+
 class AwsSession:
     """Clients of one identity. botocore is loaded when the first one is made."""
 
@@ -35,14 +36,17 @@ class AwsSession:
         self._identity = identity or Identity()
         self._session: Session | None = None
 
-    def client(self, service: str, region: str) -> Any:
-        """A client of a service in a region. Raises SourceError without credentials or with a wrong profile."""
+    def client(self, service: str, region: str, attempts: int = _ATTEMPTS) -> Any:
+        """A client of a service in a region. Raises SourceError without credentials or with a wrong profile.
+
+        `attempts`: how often botocore makes a request at most, with pauses that grow.
+        """
         from botocore.config import Config
         from botocore.exceptions import BotoCoreError
         from botocore.session import Session
 
         config = Config(
-            retries={"mode": "standard", "total_max_attempts": self._identity.attempts},
+            retries={"mode": "standard", "total_max_attempts": attempts},
             user_agent_extra=f"sts-regions/{__version__}",
             connect_timeout=10,
             read_timeout=60,

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import BinaryIO
 
-from analyzer.catalogue import Catalogue, Toggle
+from analyzer.catalogue import COMMERCIAL, Catalogue, Toggle
 from analyzer.errors import UsageError
 from analyzer.sources.aws_identity import AwsSession, Identity
 from analyzer.sources.event_history import EVENT_HISTORY, EventHistory
 from analyzer.sources.local import LocalSource, StandardInput
-from analyzer.sources.s3 import SCHEME, S3Source
+from analyzer.sources.s3 import SCHEME, S3Source, parse_s3_uri
 from analyzer.sources.s3_access import S3Access
-from analyzer.sources.s3_layout import Wanted
+from analyzer.sources.s3_layout import GLOBAL_CALLS_REGION, Wanted
 from analyzer.sources.source import Source
 from analyzer.sources.trail_discovery import TrailDiscovery, enabled_regions
 
@@ -72,12 +72,23 @@ class Naming:
     scope: Scope = field(default_factory=Scope)
     access: AwsAccess = field(default_factory=AwsAccess)
     discovers_trails: bool = False
+    keeps: bool = False
+    """Whether what is read is kept for later reports."""
 
     def sources(self, names: Sequence[str], catalogue: Catalogue) -> list[Source]:
         """The sources that are named, and what AWS says of the trails if a bucket is among them."""
-        sources = [self._source(name, catalogue) for name in names]
-        if self.discovers_trails and self.access.is_signed and any(name.startswith(SCHEME) for name in names):
-            sources.append(TrailDiscovery(AwsSession(self.access.identity), self.remark))
+        sources = [self._source(name, catalogue) for name in dict.fromkeys(names)]
+        buckets = [parse_s3_uri(name) for name in names if name.startswith(SCHEME)]
+        if not (buckets and self.discovers_trails and self.access.is_signed):
+            return sources
+        if self.keeps and self.scope != Scope():
+            # A description declares all regions and days, and a later report may ask about those left out here.
+            self.remark(
+                "AWS was not asked about its trails: the filters leave out logs that a later report on this store "
+                "would miss; ingest without them, or hand descriptions in with --trail"
+            )
+        else:
+            sources.append(TrailDiscovery(AwsSession(self.access.identity), buckets, self.remark))
         return sources
 
     def _source(self, name: str, catalogue: Catalogue) -> Source:
@@ -94,10 +105,15 @@ class Naming:
             raise UsageError(
                 f"{EVENT_HISTORY} is asked region by region; name them with --region, or --region all"
             )
-        session = AwsSession(self.access.identity)
         regions = self.scope.regions
+        for region in sorted(regions - {ALL_REGIONS}):
+            if not catalogue.is_region_code(region):
+                raise UsageError(f"--region {region}: no region has a name like that; write it like eu-west-1")
+        session = AwsSession(self.access.identity)
         if ALL_REGIONS in regions:
             regions = self._all_regions(session, catalogue)
+        if any(catalogue.partition_of_region(region) in (COMMERCIAL, None) for region in regions):
+            regions |= {GLOBAL_CALLS_REGION}
         return EventHistory(session, sorted(regions), self.now, self.scope.since, self.scope.until)
 
     def _all_regions(self, session: AwsSession, catalogue: Catalogue) -> frozenset[str]:

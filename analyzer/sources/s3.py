@@ -92,6 +92,7 @@ class S3Source:
         self._room = _Room(self._options.bytes_in_flight)
         self.skipped_folders: list[SkippedFolder] = []
         self.extents: list[Extent] = []
+        self._course = _Course()
 
     @property
     def root(self) -> str:
@@ -116,6 +117,15 @@ class S3Source:
             folders.append((f"{self.root}{extent.folder}", first, extent.last))
         return folders
 
+    def has_listed(self, uri: str) -> bool:
+        """Whether a folder that an earlier run could not list was asked for now, and all of it came."""
+        folder = uri.removeprefix(self.root)
+        if folder in self._course.refused:
+            return False
+        return folder in self._course.answered or any(
+            folder.startswith(listing.prefix) and listing.after < folder for listing in self._course.listed
+        )
+
     def remarks(self) -> list[str]:
         """What was left out without having been looked at, a line for each kind."""
         prefixes: dict[str, list[str]] = {}
@@ -133,7 +143,7 @@ class S3Source:
 
         Raises SourceError when the bucket cannot be asked at all.
         """
-        self.skipped_folders, self.extents = [], []
+        self.skipped_folders, self.extents, self._course = [], [], _Course()
         if self._reached is None:
             yield self._unreadable(self._prefix, Failure("missing", "no bucket of that name"))
             return
@@ -151,23 +161,30 @@ class S3Source:
         return self._persistence.ask(partial(self._bucket.head, self._prefix))
 
     def _below(self, prefix: str) -> Iterator[Listed]:
-        course = _Course()
-        plan = yield from self._surveyed(prefix, course)
+        course = self._course
+        plan = yield from self._surveyed(prefix)
         self.skipped_folders += plan.skipped
         if not plan.whole:
             self.skipped_folders += [SkippedFolder(folder, "not_searched") for folder in course.unsearched]
         for listing, (objects, failure) in self._in_order(self._objects, plan.listings):
             course.has_met_anything |= bool(objects) or failure is not None
             yield from self._wanted_of(objects)
-            if failure is not None:
-                course.failed.add(listing)
+            if failure is None:
+                course.answered.add(listing.prefix)
+                course.listed.add(listing)
+            else:
+                course.refused.add(listing.prefix)
                 yield self._unreadable(listing.prefix, failure)
-        self.extents += [extent for extent in plan.extents if course.failed.isdisjoint(extent.listings)]
-        if not course.has_met_anything and not any(extent.first or extent.last for extent in plan.extents):
+        self.extents += [extent for extent in plan.extents if course.listed.issuperset(extent.listings)]
+        if course.has_met_anything:
+            course.answered.add(self._prefix)
+        elif not any(extent.first or extent.last for extent in plan.extents):
+            course.refused.add(self._prefix)
             yield self._unreadable(self._prefix, Failure("missing", "no key begins with it"))
 
-    def _surveyed(self, prefix: str, course: "_Course") -> Generator[Listed, None, Plan]:
+    def _surveyed(self, prefix: str) -> Generator[Listed, None, Plan]:
         """Carry the survey's questions to the bucket and the answers back; what cannot be asked is yielded."""
+        course = self._course
         conversation = survey(prefix, self._wanted)
         names: dict[str, Sequence[str]] | None = None
         while True:
@@ -180,9 +197,11 @@ class S3Source:
             for folder, answer in self._in_order(self._folders, asked):
                 if isinstance(answer, Failure):
                     course.has_met_anything = True
+                    course.refused.add(folder)
                     yield self._unreadable(folder, answer)
                 else:
                     course.has_met_anything |= bool(answer.names)
+                    course.answered.add(folder)
                     names[folder] = answer.names
                     if not answer.are_all:
                         course.unsearched.append(folder)
@@ -325,7 +344,11 @@ class _Course:
     """Whether there is a folder or an object at all, or something that could not be asked for."""
     unsearched: list[str] = field(default_factory=list)
     """Prefixes outside of trails that hold too much to be looked through."""
-    failed: set[Listing] = field(default_factory=set)
+    answered: set[str] = field(default_factory=set)
+    """Prefixes of which a question was answered; of one in `refused`, another was not."""
+    refused: set[str] = field(default_factory=set)
+    listed: set[Listing] = field(default_factory=set)
+    """What was listed to its end."""
 
 
 class _Room:

@@ -104,6 +104,14 @@ class DistantSource(Source, Protocol):
         """Begin to read objects and return at once."""
 
 
+@runtime_checkable
+class SlowSource(DistantSource, Protocol):
+    """A distant source each of whose objects may take minutes: what has come should be kept before the next."""
+
+    is_slow: bool
+    """True."""
+
+
 def begin_reading(source: Source, items: Sequence[SourceObject]) -> Contents:
     """Read objects: those of a distant source are on their way when this returns, others come when waited for."""
     if isinstance(source, DistantSource):
