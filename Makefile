@@ -25,6 +25,7 @@ format: $(VENV)/.dev  ## put the code in order
 bench: $(VENV)/.bench  ## measure against other tools, about ten minutes
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.s3
+	$(BIN)/python -m benchmarks.digests
 
 sample-logs:  ## write sample_logs/ anew, byte for byte the same
 	$(PYTHON) sample_logs/generate.py
