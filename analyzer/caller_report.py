@@ -9,10 +9,9 @@ import pyarrow as pa
 
 from analyzer.callers import Caller, CallerCount, gather_callers
 from analyzer.exceptions_file import GLOBAL, Exemption
-from analyzer.report import SCHEMA_VERSION, Question, window_of, window_values
+from analyzer.report import Question, answer_head, window_of, window_values
 from analyzer.store import Store
 from analyzer.usage import Endpoint
-from analyzer.version import __version__
 from analyzer.window import Window, utc_text
 
 _ROWS_AT_ONCE = 4096
@@ -90,13 +89,7 @@ class CallerReport:
     def to_json(self) -> dict[str, Any]:
         """The report as an object; field names are stable."""
         return {
-            "schema_version": SCHEMA_VERSION,
-            "tool": {"name": "sts-regions", "version": __version__},
-            "window": {
-                "since": utc_text(self.window.since) if self.window else None,
-                "until": utc_text(self.window.until) if self.window else None,
-                "days": self.window.days if self.window else 0,
-            },
+            **answer_head(self.window),
             "callers": [_with_times_as_text(caller_record(caller)) for caller in self.callers],
         }
 

@@ -9,9 +9,8 @@ from analyzer.coverage import Coverage, Level
 from analyzer.digest_chain import Chain
 from analyzer.evidence import Evidence
 from analyzer.holes import Hole, chain_holes, dark_holes
-from analyzer.report import SCHEMA_VERSION, Report
+from analyzer.report import Report, answer_head
 from analyzer.signatures import Signature
-from analyzer.version import __version__
 from analyzer.window import Window, utc_text
 
 
@@ -66,13 +65,7 @@ class CoverageReport:
         """The report as an object; field names are stable."""
         totals = self.totals()
         return {
-            "schema_version": SCHEMA_VERSION,
-            "tool": {"name": "sts-regions", "version": __version__},
-            "window": {
-                "since": utc_text(self.window.since) if self.window else None,
-                "until": utc_text(self.window.until) if self.window else None,
-                "days": self.window.days if self.window else 0,
-            },
+            **answer_head(self.window),
             "totals": {level.value: totals[level] for level in Level},
             "signature": signature_of(self.evidence.chains).value,
             "coverage": [row.to_json() for row in self.rows],

@@ -186,14 +186,33 @@ def ingest(
     return run.carry_out(sources, now)
 
 
+class Remembered:
+    """What the ledger knows of objects, so that they are not read again."""
+
+    def __init__(self, store: Store) -> None:
+        self.sources = store.known_sources()
+        self._archives = store.known_archives()
+
+    def settled(self, item: SourceObject) -> Sequence[tuple[str, Outcome, str]] | None:
+        """Name, outcome and reason of the object, or of an archive's members; None if it has to be read."""
+        members = self._archives.get((item.uri, item.size, item.version))
+        if members is None:
+            known = self.sources.get(item.uri)
+            if known is None or (known.size, known.version) != (item.size, item.version):
+                return None
+            members = [(item.name, known.outcome, known.reason)]
+        if not item.version or any(o is Outcome.REJECTED and reason in RETRIED for _, o, reason in members):
+            return None
+        return members
+
+
 class _Run:
     def __init__(self, store: Store, options: IngestOptions, narrator: Narrator) -> None:
         self._store = store
         self._options = options
         self._narrator = narrator
         self._tally = _Tally()
-        self._known = store.known_sources()
-        self._known_archives = store.known_archives()
+        self._remembered = Remembered(store)
         self._batch = Batch()
         self._committed_at = time.monotonic()
         self._run_id = 0
@@ -235,20 +254,10 @@ class _Run:
 
     def _is_settled(self, item: SourceObject) -> bool:
         """Whether the ledger knows this very object; if so it is counted and its content not read again."""
-        members = self._known_archives.get((item.uri, item.size, item.version))
-        if members is not None and item.version:
-            if any(outcome is Outcome.REJECTED and reason in RETRIED for _, outcome, reason in members):
-                return False
-            for uri, outcome, reason in members:
-                self._count_settled(uri, outcome, reason)
-            return True
-        known = self._known.get(item.uri)
-        if known is None or not item.version or (known.size, known.version) != (item.size, item.version):
-            return False
-        if known.outcome is Outcome.REJECTED and known.reason in RETRIED:
-            return False
-        self._count_settled(item.name, known.outcome, known.reason)
-        return True
+        members = self._remembered.settled(item)
+        for name, outcome, reason in members or ():
+            self._count_settled(name, outcome, reason)
+        return members is not None
 
     def _count_settled(self, name: str, outcome: Outcome, reason: str) -> None:
         if outcome is Outcome.INGESTED:
@@ -262,7 +271,7 @@ class _Run:
         """Account for something that gives no bytes; the ledger hears of it once."""
         reading = rejected(listed.reason, listed.detail)
         self._narrator.finding(listed.name, reading)
-        known = self._known.get(listed.uri)
+        known = self._remembered.sources.get(listed.uri)
         version = archive.version if archive else ""
         if known is None or (known.outcome, known.reason) != (Outcome.REJECTED, listed.reason) or archive:
             item = SourceObject(listed.uri, listed.name, archive.size if archive else 0, version)

@@ -158,14 +158,7 @@ class Report:
         """The report as the JSON contract, version 1, has it."""
         listed = _busiest(self.global_callers)
         return {
-            "schema_version": SCHEMA_VERSION,
-            "tool": {"name": "sts-regions", "version": __version__},
-            "window": {
-                "since": utc_text(self.window.since) if self.window else None,
-                "until": utc_text(self.window.until) if self.window else None,
-                "days": self.window.days if self.window else 0,
-                "min_days": self.min_days,
-            },
+            **answer_head(self.window, min_days=self.min_days),
             "balance": balance_json(self.balance),
             "question": {
                 "accounts": sorted(self.question.accounts),
@@ -211,6 +204,20 @@ def _busiest(callers: Sequence[GlobalCaller]) -> list[GlobalCaller]:
         return list(callers)
     busiest = sorted(range(len(callers)), key=lambda index: -callers[index].calls)[:LISTED_CALLERS]
     return [callers[index] for index in sorted(busiest)]
+
+
+def answer_head(window: Window | None, **more: int) -> dict[str, Any]:
+    """How every JSON answer begins: schema, tool, and the window with what else is said of it (`more`)."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "tool": {"name": "sts-regions", "version": __version__},
+        "window": {
+            "since": utc_text(window.since) if window else None,
+            "until": utc_text(window.until) if window else None,
+            "days": window.days if window else 0,
+            **more,
+        },
+    }
 
 
 def balance_json(balance: Balance) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The product as a library: logs in, report out."""
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -14,15 +14,15 @@ from analyzer.decoding.lenient import read_document
 from analyzer.errors import OutputError, UsageError
 from analyzer.evidence import Witnesses
 from analyzer.exceptions_file import TEMPLATE, Exemptions, parse_exceptions
-from analyzer.ingest import RETRIED, Ingested, IngestOptions, ingest
+from analyzer.ingest import RETRIED, Ingested, IngestOptions, Remembered, ingest
 from analyzer.narration import Narrator, Silence
 from analyzer.report import Question, Report, build_report
 from analyzer.signatures import PublicKeys
-from analyzer.sources import SlowSource, Source, SourceObject
+from analyzer.sources import SlowSource, Source
 from analyzer.sources.estimate import Estimate, estimate
 from analyzer.sources.named import Naming
 from analyzer.sources.s3 import S3Source
-from analyzer.store import DATABASE, KnownSource, Store, open_store
+from analyzer.store import DATABASE, Store, open_store
 from analyzer.trail_descriptions import Document
 
 LATE_DELIVERY = timedelta(days=3)
@@ -86,13 +86,13 @@ class Session:
 
     def estimate(self) -> Estimate:
         """What an ingest would read, told from listings alone; nothing is read and no store is made."""
-        known: Mapping[str, KnownSource] = {}
+        remembered: Remembered | None = None
         if self.store is not None and (self.store / DATABASE).is_file():
             with open_store(self.store, catalogue=self.catalogue, on_wait=self.narrator.waiting) as store:
                 self._settle(store, self._buckets)
-                known = store.known_sources()
+                remembered = Remembered(store)
         listed = (entry for source in self.sources for entry in source.list())
-        found = estimate(listed, lambda item: _is_known(item, known.get(item.uri)))
+        found = estimate(listed, lambda item: remembered is not None and remembered.settled(item) is not None)
         self._remark(self._buckets)
         return found
 
@@ -105,12 +105,6 @@ class Session:
         with self.opened() as (store, ingested):
             balance = ingested.balance if ingested else None
             return build_report(store, self.catalogue, question, balance), ingested
-
-
-def _is_known(item: SourceObject, known: KnownSource | None) -> bool:
-    if known is None or not item.version or known.reason in RETRIED:
-        return False
-    return (known.size, known.version) == (item.size, item.version)
 
 
 def read_witnesses(trail_files: Sequence[Path] = (), key_files: Sequence[Path] = ()) -> Witnesses:

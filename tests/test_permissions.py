@@ -3,7 +3,6 @@
 import gzip
 import json
 import logging
-import os
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import boto3
 import pytest
+from aws_environment import configure_aws
 from aws_stub import AwsStub
 from fault_proxy import FaultProxy
 from moto.server import ThreadedMotoServer
@@ -84,14 +84,7 @@ def aws() -> Iterator[AwsStub]:
 @pytest.fixture(autouse=True)
 def _environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, s3: FaultProxy, aws: AwsStub) -> None:
     """S3 is the proxy, and every other service of AWS the stub."""
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not-a-real-secret")
+    configure_aws(monkeypatch, tmp_path, "us-east-1")
     monkeypatch.setenv("AWS_ENDPOINT_URL", aws.url)
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3.url)
 

@@ -2,7 +2,6 @@
 
 import gzip
 import logging
-import os
 import signal
 import subprocess
 import sys
@@ -18,6 +17,7 @@ import boto3
 import botocore.loaders
 import botocore.session
 import pytest
+from aws_environment import configure_aws
 from digest_chain import DigestChain, Signer
 from fault_proxy import Asked, FaultProxy, Trouble
 from moto.core.models import DEFAULT_ACCOUNT_ID
@@ -59,14 +59,7 @@ def moto() -> Iterator[str]:
 @pytest.fixture(autouse=True)
 def _environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only what a test says is configured, and no pause lasts."""
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not-a-real-secret")
+    configure_aws(monkeypatch, tmp_path)
     monkeypatch.setattr(Patience, "pause", lambda *_: 0.0)
     # The descriptions of the services are the same for all: they are parsed once, which saves half of the time.
     monkeypatch.setattr(botocore.session, "create_loader", LOADER)

@@ -3,7 +3,6 @@
 import gzip
 import io
 import logging
-import os
 import sys
 import textwrap
 import zipfile
@@ -15,6 +14,7 @@ from typing import Any
 
 import boto3
 import pytest
+from aws_environment import configure_aws
 from fault_proxy import FaultProxy, Trouble
 from moto.server import ThreadedMotoServer
 from trail import ACCOUNT, OTHER_ACCOUNT, key, record, trail_file
@@ -53,14 +53,7 @@ def moto() -> Iterator[str]:
 @pytest.fixture(autouse=True)
 def _credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only what a test says is configured, and nobody asks for the identity of this machine."""
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not-a-real-secret")
+    configure_aws(monkeypatch, tmp_path)
 
 
 @pytest.fixture

@@ -1,12 +1,12 @@
 """AWS is asked about the trails behind a bucket; what it refuses is one remark and nothing more."""
 
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aws_environment import configure_aws
 from aws_stub import AwsStub
 from trail import ACCOUNT, OTHER_ACCOUNT, record, trail_file
 
@@ -30,14 +30,7 @@ LOGGING = {"IsLogging": True, "StartLoggingTime": SINCE.timestamp()}
 @pytest.fixture(autouse=True)
 def _credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only what a test says is configured, and nobody asks for the identity of this machine."""
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not-a-real-secret")
+    configure_aws(monkeypatch, tmp_path, "us-east-1")
 
 
 @pytest.fixture

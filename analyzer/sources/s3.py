@@ -17,7 +17,6 @@ from analyzer.log_key import LogKey
 from analyzer.sources.s3_access import Bucket, Fetched, Folders, Found, S3Access, connect
 from analyzer.sources.s3_failures import Failure, Patience, Persistence, WrongLength
 from analyzer.sources.s3_layout import (
-    DIGEST_FOLDER,
     SKIPPED_FOLDERS,
     TRAILS_FOLDER,
     Extent,
@@ -291,7 +290,7 @@ class S3Source:
         if isinstance(answer, Failure):
             return Unreadable(item.uri, item.name, answer.reason, answer.detail)
         key = item.log_key
-        is_digest = key is not None and key.folder == DIGEST_FOLDER
+        is_digest = key is not None and key.is_digest
         return Content(answer.data, answer.metadata.get(_SIGNATURE) if is_digest else None)
 
     def _fetch(self, item: SourceObject, size: int, span: tuple[int, int] | None = None) -> Fetched | Failure:

@@ -12,10 +12,9 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import IntEnum
 
-from analyzer.log_key import LOG_FOLDER, LogKey
+from analyzer.log_key import DIGEST_FOLDER, LOG_FOLDER, LogKey
 
 TRAILS_FOLDER = "AWSLogs"
-DIGEST_FOLDER = "CloudTrail-Digest"
 GLOBAL_CALLS_REGION = "us-east-1"
 """Where every call to the global endpoint is logged, whichever region served it."""
 SEARCHED_FOLDERS = 500
