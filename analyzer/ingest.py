@@ -20,6 +20,7 @@ from analyzer.balance import Balance, FileBalance, RecordBalance
 from analyzer.cloudtrail import EVENTS
 from analyzer.decoding import Document, Outcome, Reading, Statement, decode_documents, rejected
 from analyzer.decoding.compression import is_archive
+from analyzer.duckdb_errors import interruptible
 from analyzer.ledger import SourceRow
 from analyzer.narration import Narrator, Silence
 from analyzer.sources import (
@@ -285,12 +286,13 @@ class _Run:
         archives: list[tuple[Source, SourceObject]] = []
         workers = ThreadPoolExecutor(self._options.threads)
         try:
-            workers.submit(self._store.load_catalogue)
-            for group, decoded in self._in_order(workers, iter(groups)):
-                archives.extend((group.source, archive) for archive in decoded.archives)
-                self._take(decoded)
-            for source, archive in archives:
-                self._read_archive(workers, source, archive)
+            with interruptible():
+                workers.submit(self._store.load_catalogue)
+                for group, decoded in self._in_order(workers, iter(groups)):
+                    archives.extend((group.source, archive) for archive in decoded.archives)
+                    self._take(decoded)
+                for source, archive in archives:
+                    self._read_archive(workers, source, archive)
         except KeyboardInterrupt:
             # A worker may be blocked in a read that only the outside can end: it is not waited for.
             workers.shutdown(wait=False, cancel_futures=True)

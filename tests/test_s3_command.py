@@ -507,6 +507,50 @@ main()
 """
 
 
+# Ctrl-C while DuckDB works, which reports it as an error of its own: many statements, as it ends one first.
+_AT_WORK = """
+import os, signal, threading
+import duckdb
+import analyzer.store
+commit = analyzer.store.Store.commit
+def at_work(*arguments):
+    committed = commit(*arguments)
+    threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+    for _ in range(1000):
+        duckdb.sql("SELECT sum(range) FROM range(30000000)").fetchall()
+    return committed
+analyzer.store.Store.commit = at_work
+"""
+
+
+def test_ctrl_c_while_the_database_works_waits_for_no_object(trail: Trail) -> None:
+    trail.put(many(120))
+    ended = threading.Event()
+
+    def hold(asked: Asked) -> None:
+        if asked.key.endswith(f"{110:016}.json.gz"):
+            ended.wait(120)
+
+    trail.proxy.before_answer = hold
+    command = [
+        sys.executable,
+        "-c",
+        _AT_WORK + _LITTLE_BY_LITTLE,
+        "ingest",
+        trail.uri,
+        "--store",
+        str(trail.store),
+    ]
+    with subprocess.Popen([*command, *trail.endpoint], stderr=subprocess.PIPE, text=True) as process:
+        try:
+            _, told = process.communicate(timeout=60)
+        finally:
+            ended.set()
+            process.kill()
+    assert process.returncode == ExitCode.INTERRUPTED
+    assert "interrupted; what was committed is kept" in told
+
+
 def _stopped(trail: Trail, how: signal.Signals) -> int:
     """An ingest of its own process that is stopped while it waits for an object; returns how it ended."""
     command = [sys.executable, "-c", _LITTLE_BY_LITTLE, "ingest", trail.uri, "--store", str(trail.store)]
