@@ -79,7 +79,7 @@ class Benchmark:
         events = self.logs.records * _COPIES
         _say(f"making a store of {events:,} events")
         base = self._filled_store()
-        subprocess.run(contestants.module("ten_million", base, store, events), cwd=ROOT, check=True)
+        subprocess.run(contestants.module("grown_store", base, store, events), cwd=ROOT, check=True)
         for _ in range(self._runs):
             self._measure("report", contestants.report(store))
         _remove(store)

@@ -34,9 +34,9 @@ class LogSet:
     gzip_bytes: int
 
 
-def log_set(data: Path, files: int) -> LogSet:
+def log_set(data: Path, files: int, records_each: int = RECORDS_PER_FILE) -> LogSet:
     """The set of so many files, from `data` or made now (some 20 seconds for 4,000 files and two cores)."""
-    folder = data / f"logs-{files}"
+    folder = data / (f"logs-{files}" if records_each == RECORDS_PER_FILE else f"logs-{files}-of-{records_each}")
     note = folder / "made.json"
     recipe = _recipe()
     if note.is_file():
@@ -44,13 +44,14 @@ def log_set(data: Path, files: int) -> LogSet:
         if made.pop("recipe") == recipe:
             return LogSet(**{**made, "folder": folder / "AWSLogs"})
     shutil.rmtree(folder, ignore_errors=True)
-    chunks = [(folder, range(start, min(start + _CHUNK, files))) for start in range(0, files, _CHUNK)]
+    starts = range(0, files, _CHUNK)
+    chunks = [(folder, range(start, min(start + _CHUNK, files)), records_each) for start in starts]
     with ProcessPoolExecutor() as pool:
         sizes = list(pool.map(_write_files, chunks))
     made_now = LogSet(
         folder=folder / "AWSLogs",
         files=files,
-        records=files * RECORDS_PER_FILE,
+        records=files * records_each,
         json_bytes=sum(size for size, _ in sizes),
         gzip_bytes=sum(size for _, size in sizes),
     )
@@ -66,13 +67,13 @@ def _recipe() -> str:
     return digest.hexdigest()
 
 
-def _write_files(chunk: tuple[Path, range]) -> tuple[int, int]:
+def _write_files(chunk: tuple[Path, range, int]) -> tuple[int, int]:
     """Write some files; returns their bytes before and after compression."""
-    folder, indexes = chunk
+    folder, indexes, records_each = chunk
     json_bytes = gzip_bytes = 0
     for index in indexes:
         account, region, hour = _place(index)
-        text = trail_file(SEED, index, account, region, hour, RECORDS_PER_FILE).encode()
+        text = trail_file(SEED, index, account, region, hour, records_each).encode()
         packer = zlib.compressobj(6, zlib.DEFLATED, _GZIP_WINDOW)
         packed = packer.compress(text) + packer.flush()
         path = folder / _key(index, account, region, hour)

@@ -1,6 +1,6 @@
-"""A store of ten million events, made by committing a smaller store's events again and again.
+"""A store of millions of events, made by committing a smaller store's events again and again.
 
-    python -m benchmarks.ten_million STORE TARGET EVENTS
+    python -m benchmarks.grown_store STORE TARGET EVENTS
 
 Every copy has ids of its own, made from the original's, so that events that shared a sharedEventID share one
 again; its times are moved within the 90 days. Three of ten events are STS calls, as trails are mostly about
