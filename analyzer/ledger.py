@@ -1,6 +1,7 @@
 """The ledger's tables: what was read, what became of it, and what documents say about the logs.
 
 The store writes them in one transaction with the events they speak of; see `store.py`.
+What can be asked of them is in `ledger_questions.py`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -10,148 +10,48 @@ A commit is atomic: parts are written to `staging/`, one DuckDB transaction writ
 parts, then they are moved to `events/`. What a crash leaves in `staging/` is moved or deleted by the next
 command, according to the ledger. So `events/` never holds a row that the ledger does not know.
 
-Everything that only DuckDB understands is in this module and in `sandbox.py`; `queries/` stays portable.
+Everything that only DuckDB understands is here, in the modules of the ledger and in `sandbox.py`; `queries/` stays
+portable.
 """
 
 import hashlib
-import os
-import re
 import shutil
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from analyzer.balance import Balance, FileBalance, RecordBalance
+from analyzer.batch import Batch, Committed
 from analyzer.catalogue import Catalogue
-from analyzer.cloudtrail import EVENTS, STS
-from analyzer.decoding import Outcome
-from analyzer.digest_chain import CheckedDigest, Fault, UnsoundFiles
-from analyzer.digests import Digest, Trail, object_name
+from analyzer.cloudtrail import EVENTS
 from analyzer.duckdb_errors import first_line, interruptible
 from analyzer.errors import QueryError, StoreError
-from analyzer.ledger import TABLES, SourceRow, ledger_rows, schema_statements, sql_type
+from analyzer.ledger import TABLES, ledger_rows, sql_type
+from analyzer.ledger_questions import Ledger
 from analyzer.lock import store_lock
-from analyzer.log_key import EVENT_HISTORY_FOLDER, LOG_FOLDER
+from analyzer.parts import partitions, private_folders, sync_file, write_part
 from analyzer.queries import Value, bind, compose
 from analyzer.sandbox import ask_ad_hoc
+from analyzer.store_place import (
+    DATABASE,
+    FORMAT,
+    check_place,
+    connected,
+    create_ledger,
+    has_unfinished_commit,
+    make_folders,
+)
 from analyzer.version import __version__
 
-DATABASE = "sts-regions.duckdb"
-FORMAT = "2"
-_MEMORY_LIMIT = "1500MB"
-_ROW_GROUP = 256 * 1024
 _WRITERS = 2
-_GLOB_CHARACTER = re.compile(r"[*?\[]")
-_ROWS_AT_ONCE = 10_000
-_DIGEST_MARK = "_CloudTrail-Digest_"
 
-# A listed file is as it was delivered when it was ingested and all copies of it have the listed hash.
-_UNSOUND_FILES = f"""
-WITH copies AS (
-    SELECT
-        object_name,
-        -- The hash of what could not be decompressed is empty: nobody can tell what it is.
-        min(sha256) FILTER (WHERE sha256 <> '') AS least,
-        max(sha256) FILTER (WHERE sha256 <> '') AS greatest,
-        bool_or(outcome = 'ingested') AS is_read
-    FROM current_sources
-    WHERE folder = '{LOG_FOLDER}'
-    GROUP BY object_name
-),
-listed AS (
-    SELECT
-        file.source_id, file.bucket, file.object,
-        CASE
-            WHEN copies.object_name IS NULL THEN '{Fault.MISSING_LOG_FILE}'
-            WHEN copies.least <> file.sha256 OR copies.greatest <> file.sha256 THEN '{Fault.WRONG_HASH}'
-            WHEN NOT copies.is_read THEN '{Fault.UNREAD_LOG_FILE}'
-        END AS fault
-    FROM digest_files AS file LEFT JOIN copies USING (object_name)
-    WHERE file.source_id IN (SELECT source_id FROM current_sources)
-)
-SELECT source_id, fault, bucket, array_agg(DISTINCT object ORDER BY object) AS objects
-FROM listed WHERE fault IS NOT NULL
-GROUP BY source_id, fault, bucket ORDER BY source_id, fault, bucket
-"""
-
-_DIGESTS = """
-WITH listed AS (SELECT source_id, count(*) AS files FROM digest_files GROUP BY source_id),
-signatures AS (
-    SELECT object_name, array_agg(DISTINCT signature ORDER BY signature) AS texts
-    FROM digest_signatures WHERE source_id IN (SELECT source_id FROM current_sources)
-    GROUP BY object_name
-)
-SELECT
-    source_id, source.sha256, source.object_name, coalesce(listed.files, 0), signatures.texts,
-    digest.* EXCLUDE (source_id, previous_signature), {previous_signature}
-FROM digests AS digest
-JOIN current_sources AS source USING (source_id)
-LEFT JOIN listed USING (source_id)
-LEFT JOIN signatures ON signatures.object_name = source.object_name
-ORDER BY digest.account_id, digest.region, digest.trail, digest.home_region, end_time, source_id
-"""
-
-
-@dataclass(slots=True)
-class Batch:
-    """What one commit writes: documents, and their events with `source_id` = index into `sources`."""
-
-    sources: list[SourceRow] = field(default_factory=list)
-    events: list[pa.Table] = field(default_factory=list)
-    archives: list[tuple[str, int, str]] = field(default_factory=list)
-    nbytes: int = 0
-    """Memory held by the events and by what documents say."""
-
-    def add(self, sources: Sequence[SourceRow], events: pa.Table) -> None:
-        """Add a group of documents; `source_id` in `events` is the index into this group."""
-        if len(events):
-            column = events.schema.get_field_index("source_id")
-            shifted = pc.add(events.column(column), len(self.sources))
-            self.events.append(events.set_column(column, EVENTS.field("source_id"), shifted))
-            self.nbytes += events.nbytes
-        self.sources.extend(sources)
-        self.nbytes += sum(row.nbytes for row in sources)
-
-    def __bool__(self) -> bool:
-        return bool(self.sources or self.archives)
-
-
-@dataclass(frozen=True, slots=True)
-class Committed:
-    """Records of a batch that were new and that were in the store already."""
-
-    kept: int
-    duplicate: int
-
-
-@dataclass(frozen=True, slots=True)
-class KnownSource:
-    """What the ledger remembers of a source object."""
-
-    size: int
-    version: str
-    outcome: Outcome
-    reason: str
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerDay:
-    """A log file's account, region and day, and whether it was read."""
-
-    account_id: str
-    region: str
-    day: date
-    outcome: Outcome
+__all__ = ["DATABASE", "FORMAT", "Batch", "Committed", "Store", "open_store"]
 
 
 def _silent(_: str) -> None:
@@ -168,18 +68,18 @@ def open_store(
     else, a damaged store, or one of another format.
     """
     path = path.absolute()
-    _check_place(path)
+    check_place(path)
     if write:
-        _prepare(path)
+        make_folders(path)
     elif not (path / DATABASE).is_file():
         raise StoreError(f"{path}: no store there; make one with 'sts-regions ingest SOURCE --store {path}'")
-    if not write and _has_unfinished_commit(path):
-        with store_lock(path / "lock", write=True, on_wait=on_wait), _connected(path, True) as connection:
+    if not write and has_unfinished_commit(path):
+        with store_lock(path / "lock", write=True, on_wait=on_wait), connected(path, True) as connection:
             Store(path, connection, catalogue)._recover()
     with store_lock(path / "lock", write=write, on_wait=on_wait):
         if write and not (path / DATABASE).exists():
-            _create(path)
-        with _connected(path, write) as connection:
+            create_ledger(path)
+        with connected(path, write) as connection:
             store = Store(path, connection, catalogue)
             try:
                 with interruptible():
@@ -197,84 +97,12 @@ def _damaged(path: Path, error: Exception) -> StoreError:
     return StoreError(f"{path}: the store is damaged ({first_line(error)}); make a new store from the logs")
 
 
-def _check_place(path: Path) -> None:
-    """Raise StoreError unless a store may be here."""
-    if _GLOB_CHARACTER.search(str(path)):
-        raise StoreError(f"{path}: DuckDB takes *, ? and [ in a path for a pattern; choose another place")
-    if path.exists() and not path.is_dir():
-        raise StoreError(f"{path}: is a file; name a directory for the store")
-    if path.is_dir() and not (path / DATABASE).exists():
-        strangers = sorted(entry.name for entry in path.iterdir() if entry.name not in _OWN_NAMES)
-        if strangers:
-            raise StoreError(f"{path}: holds other things ({strangers[0]}); name a new or empty directory")
-
-
-def _prepare(path: Path) -> None:
-    try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for name in ("events", "staging"):
-            (path / name).mkdir(mode=0o700, exist_ok=True)
-    except OSError as error:
-        raise StoreError(f"{path}: cannot be created ({error.strerror}); choose another place") from None
-
-
-_OWN_NAMES = frozenset({"events", "staging", "lock", DATABASE, f"{DATABASE}.new", f"{DATABASE}.new.wal"})
-
-
-def _create(path: Path) -> None:
-    """Make the ledger aside and move it into place, so that a half-made one is never opened."""
-    new = path / f"{DATABASE}.new"
-    for leftover in (new, path / f"{DATABASE}.new.wal"):
-        leftover.unlink(missing_ok=True)
-    try:
-        with duckdb.connect(str(new)) as connection:
-            connection.execute(schema_statements())
-            connection.execute("INSERT INTO meta VALUES ('format', ?)", [FORMAT])
-    except duckdb.Error as error:
-        raise StoreError(
-            f"{path}: DuckDB cannot write there ({first_line(error)}); choose another place"
-        ) from None
-    new.chmod(0o600)
-    new.rename(path / DATABASE)
-
-
-@contextmanager
-def _connected(path: Path, write: bool) -> Iterator[duckdb.DuckDBPyConnection]:
-    config: dict[str, str | bool | int | float | list[str]] = {
-        "memory_limit": _MEMORY_LIMIT,
-        "temp_directory": str(path / "staging" / "spill"),
-        "autoinstall_known_extensions": False,
-        "autoload_known_extensions": False,
-        "preserve_insertion_order": False,
-        # A report scans the parts several times; an ingest reads them once and would only grow with the store.
-        "enable_external_file_cache": not write,
-    }
-    try:
-        connection = duckdb.connect(str(path / DATABASE), read_only=not write, config=config)
-    except duckdb.Error as error:
-        raise StoreError(
-            f"{path / DATABASE}: DuckDB cannot open it ({first_line(error)}); "
-            "if no other program holds it, make a new store from the logs"
-        ) from None
-    try:
-        yield connection
-    finally:
-        connection.close()
-
-
-def _has_unfinished_commit(path: Path) -> bool:
-    try:
-        return any(entry.suffix == ".parquet" for entry in (path / "staging").rglob("*"))
-    except OSError:
-        return False
-
-
-class Store:
+class Store(Ledger):
     """An open store. Made by `open_store`."""
 
     def __init__(self, path: Path, connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
+        super().__init__(connection)
         self.path = path
-        self._connection = connection
         self._catalogue = catalogue
 
     # Writing
@@ -339,8 +167,8 @@ class Store:
             table = events if mask is None else events.filter(mask)
             path = f"{folder}/{name}.parquet"
             target = self.path / "staging" / path
-            _private_folders(self.path / "staging", target.parent)
-            _write_parquet(table, target)
+            private_folders(self.path / "staging", target.parent)
+            write_part(table, target)
             first, last = pc.min_max(table.column("event_time")).values()
             return {
                 "path": path,
@@ -351,14 +179,14 @@ class Store:
             }
 
         with ThreadPoolExecutor(_WRITERS) as writers:
-            rows = list(writers.map(write, _partitions(events)))
+            rows = list(writers.map(write, partitions(events)))
         return pa.Table.from_pylist(rows, TABLES["parts"])
 
     def _publish(self, path: str) -> None:
         final = self.path / "events" / path
-        _private_folders(self.path / "events", final.parent)
+        private_folders(self.path / "events", final.parent)
         (self.path / "staging" / path).rename(final)
-        _sync(final.parent)
+        sync_file(final.parent)
 
     def _recover(self) -> None:
         """Finish or undo what a crash left: staged parts that the ledger names are moved, others deleted."""
@@ -484,168 +312,6 @@ class Store:
             self._connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {view}")
         return ask_ad_hoc(self._connection, self.path / "events", sql)
 
-    def span(self) -> tuple[datetime | None, datetime | None]:
-        """From the first event or digest period to the last, naive UTC; None when there is none."""
-        first, last = self._row(
-            "SELECT min(first), max(last) FROM ("
-            "SELECT min(first_event) AS first, max(last_event) AS last FROM parts "
-            # A digest's end is excluded: one that ends at midnight does not speak of the next day.
-            "UNION ALL SELECT min(start_time), max(end_time) - INTERVAL 1 MICROSECOND FROM digests "
-            "WHERE source_id IN (SELECT source_id FROM current_sources))"
-        )
-        return first, last
-
-    def known_sources(self) -> dict[str, KnownSource]:
-        """What the ledger remembers, by URI."""
-        rows = self._connection.execute(
-            "SELECT uri, size, version, outcome, reason, sha256 FROM current_sources"
-        ).fetchall()
-        return {
-            uri: KnownSource(size, version, Outcome(outcome), reason, sha)
-            for uri, size, version, outcome, reason, sha in rows
-        }
-
-    def settled_folders(
-        self, root: str, since: date | None, retried: Collection[str], margin: timedelta
-    ) -> dict[str, date]:
-        """Folders below `root` that were listed before: the first delivery day that can have changed since.
-
-        Args:
-            root: bucket as a URI that ends in a slash; the folders are keys in it.
-            since: first day asked for now; listings that began later say nothing.
-            retried: reasons of rejections after which a file is asked for again, whatever its day.
-            margin: how long after a day its files may still come.
-        """
-        rows = self._connection.execute(
-            "SELECT folder, max(least(CAST(listed_at - ? AS DATE), coalesce(last_day, DATE '9999-12-31'))) "
-            "FROM listed_folders WHERE starts_with(folder, ?) AND (first_day IS NULL OR first_day <= ?) "
-            "GROUP BY folder",
-            [margin, root, since],
-        ).fetchall()
-        pending = self._connection.execute(
-            "SELECT uri, day FROM current_sources WHERE outcome = 'rejected' AND starts_with(uri, ?) "
-            "AND list_contains(?, reason)",
-            [root, list(retried)],
-        ).fetchall()
-        settled = {}
-        for folder, day in rows:
-            days = [pending_day or date.min for uri, pending_day in pending if uri.startswith(folder)]
-            settled[folder.removeprefix(root)] = min(day, *days) if days else day
-        return settled
-
-    def remember_listed(self, folders: Iterable[tuple[str, date | None, date | None]], now: datetime) -> None:
-        """Note folders (URI, first and last day; None: no bound) that were listed to their end at `now`."""
-        for folder, first, last in folders:
-            self._connection.execute("INSERT INTO listed_folders VALUES (?, ?, ?, ?)", [folder, first, last, now])
-
-    def unlisted_folders(self, root: str = "") -> list[tuple[str, str]]:
-        """URI and reason of what could not be listed when it was last asked for, folders above all."""
-        # An object has a version, its ETag; what could not be listed has none.
-        return self._connection.execute(
-            "SELECT uri, reason FROM current_sources WHERE outcome = 'rejected' AND version = '' "
-            "AND starts_with(uri, ?) ORDER BY ALL",
-            [root],
-        ).fetchall()
-
-    def forget_unlisted(self, folders: Sequence[str]) -> None:
-        """Take folders (URI) out of the ledger that could not be listed and now could be."""
-        self._connection.execute(
-            "DELETE FROM sources WHERE version = '' AND list_contains(?, uri)", [list(folders)]
-        )
-
-    def event_history_days(self) -> list[tuple[str, str, date]]:
-        """Account, region and day of everything that was asked from Event history and came."""
-        return self._connection.execute(
-            "SELECT DISTINCT account_id, region, day FROM current_sources "
-            f"WHERE folder = '{EVENT_HISTORY_FOLDER}' AND outcome = '{Outcome.INGESTED}' ORDER BY ALL"
-        ).fetchall()
-
-    def known_archives(self) -> dict[tuple[str, int, str], list[tuple[str, Outcome, str]]]:
-        """Members (URI, outcome, reason) of the archives that were read to their end, by URI, size, version."""
-        rows = self._connection.execute(
-            "SELECT DISTINCT a.uri, a.size, a.version, s.uri, s.outcome, s.reason FROM archives AS a "
-            "LEFT JOIN current_sources AS s ON s.archive_uri = a.uri AND s.version = a.version ORDER BY ALL"
-        ).fetchall()
-        members: dict[tuple[str, int, str], list[tuple[str, Outcome, str]]] = {}
-        for uri, size, version, member, outcome, reason in rows:
-            listed = members.setdefault((uri, size, version), [])
-            if member is not None:
-                listed.append((member, Outcome(outcome), reason))
-        return members
-
-    def log_days(self) -> list[LedgerDay]:
-        """Account, region, day and outcome of every log file that carries them in its key."""
-        rows = self._connection.execute(
-            "SELECT DISTINCT account_id, region, day, outcome FROM current_sources "
-            "WHERE folder = 'CloudTrail' ORDER BY ALL"
-        ).fetchall()
-        return [LedgerDay(account, region, day, Outcome(outcome)) for account, region, day, outcome in rows]
-
-    def rejected_log_files(self) -> list[tuple[str, str, date, str, str]]:
-        """Account, region, day, URI and reason of every log file that was rejected."""
-        return self._connection.execute(
-            "SELECT account_id, region, day, uri, reason FROM current_sources "
-            f"WHERE folder = '{LOG_FOLDER}' AND outcome = '{Outcome.REJECTED}' ORDER BY ALL"
-        ).fetchall()
-
-    def folder_accounts(self) -> set[str]:
-        """Accounts that have a trail folder (log files, digests or others)."""
-        rows = self._connection.execute("SELECT DISTINCT account_id FROM current_sources WHERE in_trail_folder")
-        return {account for (account,) in rows.fetchall()}
-
-    def organizations(self) -> dict[str, set[str]]:
-        """Accounts that have a folder below an organization's, as an organization trail makes them, by its id."""
-        rows = self._connection.execute(
-            "SELECT DISTINCT organization, account_id FROM current_sources WHERE organization IS NOT NULL"
-        )
-        accounts: dict[str, set[str]] = {}
-        for organization, account_id in rows.fetchall():
-            accounts.setdefault(organization, set()).add(account_id)
-        return accounts
-
-    def digests(self, *, signed: bool) -> Iterator[tuple[CheckedDigest, tuple[str, ...]]]:
-        """Every digest with the state of the files it lists and its saved signatures, trail by trail.
-
-        The digests come without their lists of files: only files that are not as they were delivered are named.
-        `signed`: with all that is signed. Without, `previous_signature` is None: it is most of a digest's bytes.
-        """
-        unsound: dict[int, list[UnsoundFiles]] = {}
-        for source_id, fault, bucket, objects in self._connection.execute(_UNSOUND_FILES).fetchall():
-            unsound.setdefault(source_id, []).append(UnsoundFiles(Fault(fault), bucket, tuple(objects)))
-        signature = "previous_signature" if signed else "NULL"
-        rows = self._connection.cursor().execute(_DIGESTS.format(previous_signature=signature))
-        while chunk := rows.fetchmany(_ROWS_AT_ONCE):
-            for source_id, sha256, found_as, listed, signatures, *columns in chunk:
-                digest = _digest(*columns)
-                checked = CheckedDigest(
-                    digest=digest,
-                    sha256=sha256,
-                    is_moved=_DIGEST_MARK in found_as and found_as != object_name(digest.object),
-                    listed=listed,
-                    unsound=tuple(unsound.get(source_id, ())),
-                )
-                yield checked, tuple(signatures or ())
-
-    def fingerprints(self) -> list[str]:
-        """Fingerprints of the keys with which the digests say that they were signed."""
-        rows = self._connection.execute("SELECT DISTINCT fingerprint FROM digests ORDER BY ALL").fetchall()
-        return [fingerprint for (fingerprint,) in rows]
-
-    def trail_descriptions(self) -> list[tuple[str, str]]:
-        """Name of the document and JSON text of every trail description."""
-        return self._connection.execute(
-            "SELECT d.name, d.description FROM trail_descriptions AS d JOIN current_sources USING (source_id) "
-            "ORDER BY ALL"
-        ).fetchall()
-
-    def unusable_statements(self) -> list[tuple[str, str, str]]:
-        """URI, reason and detail of every digest and signature that could not be used."""
-        return self._connection.execute(
-            "SELECT s.uri, r.reason, s.detail "
-            "FROM current_sources AS s JOIN source_reasons AS r USING (source_id) "
-            "WHERE r.kind = 'note' AND r.reason IN ('malformed_digest', 'malformed_signature') ORDER BY ALL"
-        ).fetchall()
-
     def source_of(self, event_id: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
         """The stored row of an event and the ledger's row of the document it came from; None if unknown."""
         events = self._table("SELECT * FROM events WHERE event_id = $event_id", {"event_id": event_id}).to_pylist()
@@ -654,140 +320,3 @@ class Store:
         source_id = events[0]["source_id"]
         sources = self._table("SELECT * FROM sources WHERE source_id = $source_id", {"source_id": source_id})
         return events[0], sources.to_pylist()[0]
-
-    def fingerprint(self) -> str:
-        """SHA-256 over the contents of everything read: the same for the same files, wherever they lie."""
-        (found,) = self._row(
-            "SELECT sha256(coalesce(string_agg(line, chr(10) ORDER BY line), '')) "
-            "FROM (SELECT concat_ws(' ', sha256, size, outcome) AS line FROM current_sources)"
-        )
-        return str(found)
-
-    def balance(self) -> Balance:
-        """Everything the store has ever been given: files as they stand, records over all readings."""
-        files = dict(
-            self._connection.execute("SELECT outcome, count(*) FROM current_sources GROUP BY ALL").fetchall()
-        )
-        seen, kept, duplicate, skipped, rejected = self._row(
-            "SELECT coalesce(sum(COLUMNS(['seen', 'kept', 'duplicate', 'skipped', 'rejected'])), 0) FROM sources"
-        )
-        balance = Balance(
-            FileBalance(
-                seen=sum(files.values()),
-                ingested=files.get("ingested", 0),
-                skipped=files.get("skipped", 0),
-                rejected=files.get("rejected", 0),
-            ),
-            RecordBalance(int(seen), int(kept), int(duplicate), int(skipped), int(rejected)),
-            self._file_reasons(Outcome.SKIPPED),
-            self._file_reasons(Outcome.REJECTED),
-            self._record_reasons("skipped"),
-            self._record_reasons("rejected"),
-        )
-        balance.check()
-        return balance
-
-    def _file_reasons(self, outcome: Outcome) -> dict[str, int]:
-        return dict(
-            self._connection.execute(
-                "SELECT reason, count(*) FROM current_sources WHERE outcome = ? GROUP BY reason ORDER BY reason",
-                [outcome.value],
-            ).fetchall()
-        )
-
-    def _record_reasons(self, kind: str) -> dict[str, int]:
-        rows = self._connection.execute(
-            "SELECT reason, sum(records) FROM source_reasons WHERE kind = ? GROUP BY reason ORDER BY reason",
-            [kind],
-        ).fetchall()
-        return {reason: int(records) for reason, records in rows}
-
-    def _table(self, sql: str, values: Mapping[str, Value] | None = None) -> pa.Table:
-        return self._connection.sql(sql, params=dict(values or {})).to_arrow_table()
-
-    def _row(self, sql: str) -> tuple[Any, ...]:
-        rows: list[tuple[Any, ...]] = self._connection.execute(sql).fetchall()
-        return rows[0]
-
-
-def _partitions(events: pa.Table) -> list[tuple[str, pa.Array | None]]:
-    """Hive folder and rows of each (service, month) that occurs; None stands for all rows."""
-    if not len(events):
-        return []
-    time = events.column("event_time")
-    is_sts = pc.equal(events.column("event_source"), STS).cast(pa.int32())
-    # 2026-10 is 405220 for the other services and 405221 for STS: one number for each partition.
-    keys = pc.add(pc.multiply(pc.add(pc.multiply(pc.year(time), 100), pc.month(time)), 2), is_sts)
-    found = sorted(pc.unique(keys).to_pylist())
-    return [(_folder_of(key), None if len(found) == 1 else pc.equal(keys, key)) for key in found]
-
-
-def _folder_of(key: int) -> str:
-    month, is_sts = divmod(key, 2)
-    return f"service={'sts' if is_sts else 'other'}/event_month={month // 100:04d}-{month % 100:02d}"
-
-
-def _write_parquet(table: pa.Table, path: Path) -> None:
-    """Write and sync one part. Identifiers are not worth a dictionary, everything else repeats."""
-    unique = {"event_id", "shared_event_id"}
-    pq.write_table(
-        table,
-        path,
-        compression="zstd",
-        compression_level=1,
-        use_dictionary=[name for name in table.column_names if name not in unique],
-        write_statistics=["event_time", "event_source", "recipient_account_id", "aws_region"],
-        row_group_size=_ROW_GROUP,
-    )
-    path.chmod(0o600)
-    _sync(path)
-
-
-def _private_folders(root: Path, folder: Path) -> None:
-    """Make the folders from `root` down to `folder`, each for the owner alone."""
-    for part in reversed([folder, *folder.parents]):
-        if part.is_relative_to(root):
-            part.mkdir(mode=0o700, exist_ok=True)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _digest(
-    account_id: str,
-    region: str,
-    trail: str,
-    home_region: str,
-    start: datetime,
-    end: datetime,
-    end_text: str,
-    bucket: str,
-    key: str,
-    fingerprint: str,
-    is_backfill: bool,
-    previous_bucket: str | None,
-    previous_object: str | None,
-    previous_sha256: str | None,
-    previous_signature: str | None,
-) -> Digest:
-    """A digest from its row of the ledger, without its list of files."""
-    return Digest(
-        trail=Trail(account_id, region, trail, home_region),
-        start=start,
-        end=end,
-        end_text=end_text,
-        bucket=bucket,
-        object=key,
-        fingerprint=fingerprint,
-        is_backfill=is_backfill,
-        previous_bucket=previous_bucket,
-        previous_object=previous_object,
-        previous_sha256=previous_sha256,
-        previous_signature=previous_signature,
-        files=(),
-    )
