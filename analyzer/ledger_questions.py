@@ -12,7 +12,9 @@ from analyzer.balance import Balance, FileBalance, RecordBalance
 from analyzer.decoding import Outcome
 from analyzer.digest_chain import CheckedDigest, Fault, UnsoundFiles
 from analyzer.digests import Digest, Trail, object_name
+from analyzer.ledger import TABLES
 from analyzer.log_key import EVENT_HISTORY_FOLDER, LOG_FOLDER
+from analyzer.parts import Part
 from analyzer.queries import Value
 
 _ROWS_AT_ONCE = 10_000
@@ -91,6 +93,11 @@ class Ledger:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
+
+    def parts(self) -> list[Part]:
+        """All parts, by path."""
+        rows = self._connection.execute(f"SELECT {', '.join(TABLES['parts'].names)} FROM parts ORDER BY path")
+        return [Part(*row) for row in rows.fetchall()]
 
     def span(self) -> tuple[datetime | None, datetime | None]:
         """From the first event or digest period to the last, naive UTC; None when there is none."""
@@ -300,6 +307,10 @@ class Ledger:
             [kind],
         ).fetchall()
         return {reason: int(records) for reason, records in rows}
+
+    def rows(self, sql: str, values: Sequence[Value] = ()) -> list[tuple[Any, ...]]:
+        """What a statement of the product's own gives; people's SQL goes through `ask_ad_hoc`."""
+        return self._connection.execute(sql, list(values)).fetchall()
 
     def _table(self, sql: str, values: Mapping[str, Value] | None = None) -> pa.Table:
         return self._connection.sql(sql, params=dict(values or {})).to_arrow_table()

@@ -1,6 +1,9 @@
 """Parts: the Parquet files that hold a store's events, one service and month in each."""
 
+import hashlib
 import os
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,6 +13,23 @@ import pyarrow.parquet as pq
 from analyzer.cloudtrail import STS
 
 _ROW_GROUP = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part as the ledger has it. `path` is relative to `events/`; times are naive UTC."""
+
+    path: str
+    records: int
+    bytes: int
+    sha256: str
+    first_event: datetime
+    last_event: datetime
+
+    @property
+    def folder(self) -> str:
+        """Its service and month."""
+        return self.path.rpartition("/")[0]
 
 
 def partitions(events: pa.Table) -> list[tuple[str, pa.Array | None]]:
@@ -43,6 +63,17 @@ def write_part(table: pa.Table, path: Path) -> None:
     )
     path.chmod(0o600)
     sync_file(path)
+
+
+def describe_part(path: str, file: Path, records: int, first: datetime, last: datetime) -> Part:
+    """What the ledger has to know of a part that was just written to `file`."""
+    return Part(path, records, file.stat().st_size, sha256_of(file), first, last)
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def private_folders(root: Path, folder: Path) -> None:

@@ -32,16 +32,17 @@ from analyzer.catalogue import Catalogue
 from analyzer.cloudtrail import EVENTS
 from analyzer.duckdb_errors import first_line, interruptible
 from analyzer.errors import QueryError, StoreError
-from analyzer.ledger import TABLES, ledger_rows, sql_type
+from analyzer.ledger import events_sql, ledger_rows, part_rows
 from analyzer.ledger_questions import Ledger
 from analyzer.lock import store_lock
-from analyzer.parts import partitions, private_folders, sync_file, write_part
+from analyzer.parts import Part, describe_part, partitions, private_folders, sync_file, write_part
 from analyzer.queries import Value, bind, compose
 from analyzer.sandbox import ask_ad_hoc
 from analyzer.store_place import (
     DATABASE,
     FORMAT,
     check_place,
+    check_presence,
     connected,
     create_ledger,
     has_unfinished_commit,
@@ -51,7 +52,7 @@ from analyzer.version import __version__
 
 _WRITERS = 2
 
-__all__ = ["DATABASE", "FORMAT", "Batch", "Committed", "Store", "open_store"]
+__all__ = ["DATABASE", "FORMAT", "Batch", "Committed", "Store", "open_store", "opened_as_it_is"]
 
 
 def _silent(_: str) -> None:
@@ -71,8 +72,8 @@ def open_store(
     check_place(path)
     if write:
         make_folders(path)
-    elif not (path / DATABASE).is_file():
-        raise StoreError(f"{path}: no store there; make one with 'sts-regions ingest SOURCE --store {path}'")
+    else:
+        check_presence(path)
     if not write and has_unfinished_commit(path):
         with store_lock(path / "lock", write=True, on_wait=on_wait), connected(path, True) as connection:
             Store(path, connection, catalogue)._recover()
@@ -91,6 +92,27 @@ def open_store(
                     yield store
             except duckdb.Error as error:
                 raise _damaged(path, error) from None
+
+
+@contextmanager
+def opened_as_it_is(
+    path: Path, *, catalogue: Catalogue, on_wait: Callable[[str], None] = _silent
+) -> Iterator["Store"]:
+    """Open a store for reading, whatever state it is in: nothing is mended, and its parts are not looked at.
+
+    Raises StoreError as `open_store` does, for the place, the ledger and the format.
+    """
+    path = path.absolute()
+    check_place(path)
+    check_presence(path)
+    with store_lock(path / "lock", write=False, on_wait=on_wait), connected(path, False) as connection:
+        store = Store(path, connection, catalogue)
+        try:
+            with interruptible():
+                store._check_format()
+                yield store
+        except duckdb.Error as error:
+            raise _damaged(path, error) from None
 
 
 def _damaged(path: Path, error: Exception) -> StoreError:
@@ -126,7 +148,7 @@ class Store(Ledger):
             shifted = pc.add(events.column(column), int(last) + 1)
             events = events.set_column(column, EVENTS.field("source_id"), shifted)
         parts = self._stage(events, f"{run_id:06d}-{last:09d}")
-        rows = {**ledger_rows(batch.sources, run_id, int(last) + 1, kept), "parts": parts}
+        rows = {**ledger_rows(batch.sources, run_id, int(last) + 1, kept), "parts": part_rows(parts)}
         duplicate = pc.sum(rows["sources"].column("duplicate"), min_count=0).as_py()
         with self._transaction():
             for name, table in rows.items():
@@ -136,8 +158,8 @@ class Store(Ledger):
                     self._connection.unregister("incoming")
             for archive in batch.archives:
                 self._connection.execute("INSERT INTO archives VALUES (?, ?, ?)", archive)
-        for path in parts.column("path").to_pylist():
-            self._publish(path)
+        for part in parts:
+            self._publish(part.path)
         self._offer_relations()
         return Committed(len(events), duplicate)
 
@@ -147,7 +169,7 @@ class Store(Ledger):
             return EVENTS.empty_table(), {}
         events = pa.concat_tables(batch.events)
         event_id = events.column("event_id")
-        stored = bool(self._parts())
+        stored = bool(self.parts())
         if stored or pc.count_distinct(event_id).as_py() < len(events):
             rows = pa.table({"event_id": event_id, "row": pa.arange(0, len(events))})
             self._connection.register("incoming", rows)
@@ -159,28 +181,21 @@ class Store(Ledger):
         counts = pc.value_counts(events.column("source_id"))
         return events, {entry["values"].as_py(): entry["counts"].as_py() for entry in counts}
 
-    def _stage(self, events: pa.Table, name: str) -> pa.Table:
-        """Write events as Parquet parts to `staging/`, one for each partition; returns the rows of `parts`."""
+    def _stage(self, events: pa.Table, name: str) -> list[Part]:
+        """Write events as Parquet parts to `staging/`, one for each partition."""
 
-        def write(partition: tuple[str, pa.Array | None]) -> dict[str, Any]:
+        def write(partition: tuple[str, pa.Array | None]) -> Part:
             folder, mask = partition
             table = events if mask is None else events.filter(mask)
             path = f"{folder}/{name}.parquet"
             target = self.path / "staging" / path
             private_folders(self.path / "staging", target.parent)
             write_part(table, target)
-            first, last = pc.min_max(table.column("event_time")).values()
-            return {
-                "path": path,
-                "records": len(table),
-                "bytes": target.stat().st_size,
-                "first_event": first.as_py(),
-                "last_event": last.as_py(),
-            }
+            first, last = (moment.as_py() for moment in pc.min_max(table.column("event_time")).values())
+            return describe_part(path, target, len(table), first, last)
 
         with ThreadPoolExecutor(_WRITERS) as writers:
-            rows = list(writers.map(write, partitions(events)))
-        return pa.Table.from_pylist(rows, TABLES["parts"])
+            return list(writers.map(write, partitions(events)))
 
     def _publish(self, path: str) -> None:
         final = self.path / "events" / path
@@ -226,31 +241,21 @@ class Store(Ledger):
 
     def _check_parts(self) -> None:
         """Raise StoreError when events that the ledger counts are not there any more, or not as written."""
-        for path, size in self._connection.execute("SELECT path, bytes FROM parts").fetchall():
+        for part in self.parts():
             try:
-                found = (self.path / "events" / path).stat().st_size
+                found = (self.path / "events" / part.path).stat().st_size
             except OSError:
                 found = None
-            if found != size:
-                what = "is missing" if found is None else f"has {found} bytes instead of {size}"
+            if found != part.bytes:
+                what = "is missing" if found is None else f"has {found} bytes instead of {part.bytes}"
                 raise StoreError(
-                    f"{self.path / 'events' / path}: {what}; bring it back from a copy, or make a new store "
-                    "from the logs"
+                    f"{self.path / 'events' / part.path}: {what}; bring it back from a copy, or make a new store "
+                    "from the logs; 'sts-regions store check' looks at everything"
                 )
-
-    def _parts(self) -> list[str]:
-        """Paths of all parts."""
-        rows = self._connection.execute("SELECT path FROM parts ORDER BY path").fetchall()
-        return [str(self.path / "events" / path) for (path,) in rows]
 
     def events_relation(self) -> str:
         """SQL of the relation `events`: all events that the ledger knows."""
-        columns = ", ".join(EVENTS.names)
-        if not (parts := self._parts()):
-            empty = ", ".join(f"CAST(NULL AS {sql_type(f.type)}) AS {f.name}" for f in EVENTS)
-            return f"SELECT {empty} WHERE FALSE"
-        listed = ", ".join("'" + part.replace("'", "''") + "'" for part in parts)
-        return f"SELECT {columns} FROM read_parquet([{listed}], hive_partitioning = false)"
+        return events_sql([self.path / "events" / part.path for part in self.parts()])
 
     def _offer_relations(self) -> None:
         """Let this connection see the relation `events` as it is now."""

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
@@ -12,7 +12,7 @@ from analyzer.errors import StoreError
 from analyzer.ledger import schema_statements
 
 DATABASE = "sts-regions.duckdb"
-FORMAT = "2"
+FORMAT = "3"
 _MEMORY_LIMIT = "1500MB"
 _GLOB_CHARACTER = re.compile(r"[*?\[]")
 _OWN_NAMES = frozenset({"events", "staging", "lock", DATABASE, f"{DATABASE}.new", f"{DATABASE}.new.wal"})
@@ -28,6 +28,12 @@ def check_place(path: Path) -> None:
         strangers = sorted(entry.name for entry in path.iterdir() if entry.name not in _OWN_NAMES)
         if strangers:
             raise StoreError(f"{path}: holds other things ({strangers[0]}); name a new or empty directory")
+
+
+def check_presence(path: Path) -> None:
+    """Raise StoreError unless there is something to open."""
+    if not (path / DATABASE).is_file():
+        raise StoreError(f"{path}: no store there; make one with 'sts-regions ingest SOURCE --store {path}'")
 
 
 def make_folders(path: Path) -> None:
@@ -54,6 +60,8 @@ def create_ledger(path: Path) -> None:
             f"{path}: DuckDB cannot write there ({first_line(error)}); choose another place"
         ) from None
     new.chmod(0o600)
+    with suppress(OSError):  # the folder may be somebody else's, who has let this user write to it
+        path.chmod(0o700)
     new.rename(path / DATABASE)
 
 

@@ -359,7 +359,7 @@ def test_a_store_that_is_a_file_is_called_a_file_by_every_command(
         assert "is a file" in fails(capsys, *command, "--store", tmp_path / "store")
 
 
-@pytest.mark.parametrize("found", ["0", "1", ""])
+@pytest.mark.parametrize("found", ["0", "1", "2", ""])
 def test_a_store_of_another_format_says_which_and_what_to_do(
     copy: Path, capsys: pytest.CaptureFixture[str], found: str
 ) -> None:

@@ -61,6 +61,7 @@ from analyzer.cli.options import (
     Unsigned,
     Until,
 )
+from analyzer.cli.store_commands import store_app
 from analyzer.errors import ExitCode, UsageError
 
 app = typer.Typer(
@@ -73,6 +74,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+
+app.add_typer(store_app)
 
 
 def command_line(arguments: list[str] | None = None) -> ExitCode:
