@@ -22,6 +22,7 @@ from analyzer.decoding import Document, Outcome, Reading, Statement, decode_docu
 from analyzer.decoding.compression import is_archive
 from analyzer.ledger import SourceRow
 from analyzer.narration import Narrator, Silence
+from analyzer.retention import without_pruned
 from analyzer.sources import (
     Content,
     Contents,
@@ -217,6 +218,7 @@ class _Run:
         self._committed_at = time.monotonic()
         self._run_id = 0
         self._named: set[str] = set()
+        self._pruned_before = store.pruned_before()
 
     def carry_out(self, sources: Iterable[Source], now: datetime) -> Ingested:
         groups, size = self._plan(sources)
@@ -324,13 +326,14 @@ class _Run:
 
     def _take(self, decoded: _Decoded) -> None:
         records = 0
+        events = without_pruned(decoded.events, [row.reading for row in decoded.rows], self._pruned_before)
         for row, name in zip(decoded.rows, decoded.names, strict=True):
             self._tally.count_reading(row.reading)
             records += row.reading.seen
             if not row.reading.is_clean:
                 self._named.add(row.uri)
                 self._narrator.finding(name, row.reading)
-        self._batch.add(decoded.rows, decoded.events)
+        self._batch.add(decoded.rows, events)
         self._narrator.advance(len(decoded.rows), decoded.size, records)
         if (
             self._batch.nbytes >= self._options.commit_bytes

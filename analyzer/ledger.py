@@ -29,6 +29,7 @@ TABLES: Mapping[str, pa.Schema] = {
             ("started_at", _TIME),
             ("finished_at", _TIME),
             ("tool_version", pa.string()),
+            ("command", pa.string()),
         ]
     ),
     "sources": pa.schema(

@@ -99,14 +99,21 @@ class Ledger:
         rows = self._connection.execute(f"SELECT {', '.join(TABLES['parts'].names)} FROM parts ORDER BY path")
         return [Part(*row) for row in rows.fetchall()]
 
+    def pruned_before(self) -> date | None:
+        """The UTC day before which all events were removed, if any were."""
+        rows = self.rows("SELECT CAST(value AS DATE) FROM meta WHERE name = 'pruned_before'")
+        return rows[0][0] if rows else None
+
     def span(self) -> tuple[datetime | None, datetime | None]:
         """From the first event or digest period to the last, naive UTC; None when there is none."""
         first, last = self._row(
             "SELECT min(first), max(last) FROM ("
             "SELECT min(first_event) AS first, max(last_event) AS last FROM parts "
             # A digest's end is excluded: one that ends at midnight does not speak of the next day.
-            "UNION ALL SELECT min(start_time), max(end_time) - INTERVAL 1 MICROSECOND FROM digests "
-            "WHERE source_id IN (SELECT source_id FROM current_sources))"
+            "UNION ALL SELECT min(greatest(start_time, $kept)), max(end_time) - INTERVAL 1 MICROSECOND "
+            "FROM digests WHERE end_time > $kept AND source_id IN (SELECT source_id FROM current_sources))",
+            # What digests say of days that were pruned is about events that are not here.
+            {"kept": self.pruned_before() or date.min},
         )
         return first, last
 
@@ -262,10 +269,14 @@ class Ledger:
         ).fetchall()
 
     def fingerprint(self) -> str:
-        """SHA-256 over the contents of everything read: the same for the same files, wherever they lie."""
+        """SHA-256 over the contents of everything read: the same for the same files, wherever they lie.
+
+        A store of which events were pruned has another, for its answers are others.
+        """
         (found,) = self._row(
             "SELECT sha256(coalesce(string_agg(line, chr(10) ORDER BY line), '')) "
-            "FROM (SELECT concat_ws(' ', sha256, size, outcome) AS line FROM current_sources)"
+            "FROM (SELECT concat_ws(' ', sha256, size, outcome) AS line FROM current_sources "
+            "UNION ALL SELECT concat(name, ' ', value) FROM meta WHERE name = 'pruned_before')"
         )
         return str(found)
 
@@ -315,8 +326,8 @@ class Ledger:
     def _table(self, sql: str, values: Mapping[str, Value] | None = None) -> pa.Table:
         return self._connection.sql(sql, params=dict(values or {})).to_arrow_table()
 
-    def _row(self, sql: str) -> tuple[Any, ...]:
-        rows: list[tuple[Any, ...]] = self._connection.execute(sql).fetchall()
+    def _row(self, sql: str, values: Mapping[str, Value | date] | None = None) -> tuple[Any, ...]:
+        rows: list[tuple[Any, ...]] = self._connection.execute(sql, dict(values or {})).fetchall()
         return rows[0]
 
 

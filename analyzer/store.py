@@ -14,14 +14,14 @@ Everything that only DuckDB understands is here, in the modules of the ledger an
 portable.
 """
 
-import hashlib
+import os
+import re
 import shutil
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -30,17 +30,17 @@ import pyarrow.compute as pc
 from analyzer.batch import Batch, Committed
 from analyzer.catalogue import Catalogue
 from analyzer.cloudtrail import EVENTS
+from analyzer.decoding.outcome import PRUNED
 from analyzer.duckdb_errors import first_line, interruptible
-from analyzer.errors import QueryError, StoreError
+from analyzer.errors import StoreError
+from analyzer.event_questions import Events
 from analyzer.ledger import events_sql, ledger_rows, part_rows
-from analyzer.ledger_questions import Ledger
 from analyzer.lock import store_lock
-from analyzer.parts import Part, describe_part, partitions, private_folders, sync_file, write_part
-from analyzer.queries import Value, bind, compose
-from analyzer.sandbox import ask_ad_hoc
+from analyzer.parts import Part, describe_part, merge_parts, partitions, private_folders, sync_file, write_part
 from analyzer.store_place import (
     DATABASE,
     FORMAT,
+    REPLACED,
     check_place,
     check_presence,
     connected,
@@ -51,6 +51,7 @@ from analyzer.store_place import (
 from analyzer.version import __version__
 
 _WRITERS = 2
+_PART_PATH = re.compile(r"service=(?:sts|other)/event_month=[0-9]{4}-[0-9]{2}/[^/]+\.parquet")
 
 __all__ = ["DATABASE", "FORMAT", "Batch", "Committed", "Store", "open_store", "opened_as_it_is"]
 
@@ -75,8 +76,7 @@ def open_store(
     else:
         check_presence(path)
     if not write and has_unfinished_commit(path):
-        with store_lock(path / "lock", write=True, on_wait=on_wait), connected(path, True) as connection:
-            Store(path, connection, catalogue)._recover()
+        _mend(path, catalogue, on_wait)
     with store_lock(path / "lock", write=write, on_wait=on_wait):
         if write and not (path / DATABASE).exists():
             create_ledger(path)
@@ -115,28 +115,34 @@ def opened_as_it_is(
             raise _damaged(path, error) from None
 
 
+def _mend(path: Path, catalogue: Catalogue, on_wait: Callable[[str], None]) -> None:
+    """Finish or undo what a crash left, before somebody reads."""
+    with store_lock(path / "lock", write=True, on_wait=on_wait), connected(path, True) as connection:
+        store = Store(path, connection, catalogue)
+        try:
+            store._check_format()
+            store._recover()
+        except duckdb.Error as error:
+            raise _damaged(path, error) from None
+
+
 def _damaged(path: Path, error: Exception) -> StoreError:
     return StoreError(f"{path}: the store is damaged ({first_line(error)}); make a new store from the logs")
 
 
-class Store(Ledger):
+class Store(Events):
     """An open store. Made by `open_store`."""
-
-    def __init__(self, path: Path, connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
-        super().__init__(connection)
-        self.path = path
-        self._catalogue = catalogue
 
     # Writing
 
-    def begin_run(self, now: datetime) -> int:
-        """Note that an ingest begins at `now` (naive UTC); returns the run's number."""
+    def begin_run(self, now: datetime, command: str = "ingest") -> int:
+        """Note that a command begins to write at `now` (naive UTC); returns the run's number."""
         (run_id,) = self._row("SELECT coalesce(max(run_id), 0) + 1 FROM runs")
-        self._connection.execute("INSERT INTO runs VALUES (?, ?, NULL, ?)", [run_id, now, __version__])
+        self._connection.execute("INSERT INTO runs VALUES (?, ?, NULL, ?, ?)", [run_id, now, __version__, command])
         return int(run_id)
 
     def end_run(self, run_id: int, now: datetime) -> None:
-        """Note that an ingest has ended at `now` (naive UTC)."""
+        """Note that a command has ended at `now` (naive UTC)."""
         self._connection.execute("UPDATE runs SET finished_at = ? WHERE run_id = ?", [now, run_id])
 
     def commit(self, batch: Batch, run_id: int) -> Committed:
@@ -152,16 +158,19 @@ class Store(Ledger):
         duplicate = pc.sum(rows["sources"].column("duplicate"), min_count=0).as_py()
         with self._transaction():
             for name, table in rows.items():
-                if len(table):
-                    self._connection.register("incoming", table)
-                    self._connection.execute(f"INSERT INTO {name} SELECT * FROM incoming")
-                    self._connection.unregister("incoming")
+                self._insert(name, table)
             for archive in batch.archives:
                 self._connection.execute("INSERT INTO archives VALUES (?, ?, ?)", archive)
         for part in parts:
             self._publish(part.path)
         self._offer_relations()
         return Committed(len(events), duplicate)
+
+    def _insert(self, name: str, rows: pa.Table) -> None:
+        if len(rows):
+            self._connection.register("incoming", rows)
+            self._connection.execute(f"INSERT INTO {name} SELECT * FROM incoming")
+            self._connection.unregister("incoming")
 
     def _new_events(self, batch: Batch) -> tuple[pa.Table, Mapping[int, int]]:
         """Events whose event_id is neither in the store nor earlier in the batch, and their number by source."""
@@ -197,6 +206,82 @@ class Store(Ledger):
         with ThreadPoolExecutor(_WRITERS) as writers:
             return list(writers.map(write, partitions(events)))
 
+    def exchange(
+        self, old: Sequence[Part], groups: Iterable[Sequence[Part]], name: str, forget: datetime | None = None
+    ) -> list[Part]:
+        """Put one part into the place of each group of parts, all of it or nothing.
+
+        Args:
+            old: the parts that go, those of the groups among them.
+            groups: parts of one folder each.
+            name: file name of the new parts, without suffix; new in the store.
+            forget: events before this moment (naive UTC) go too, and the ledger says so from now on.
+
+        Returns the new parts.
+        """
+        self._note_replaced(old)
+        new = [self._stage_merged(group, f"{name}-{number:04d}", forget) for number, group in enumerate(groups)]
+        with self._transaction():
+            if forget is not None:
+                self._forget(old, forget)
+            self._connection.execute("DELETE FROM parts WHERE list_contains(?, path)", [[p.path for p in old]])
+            self._insert("parts", part_rows(new))
+        for part in new:
+            self._publish(part.path)
+        self._drop_replaced({part.path for part in self.parts()})
+        return new
+
+    def _stage_merged(self, group: Sequence[Part], name: str, since: datetime | None) -> Part:
+        path = f"{group[0].folder}/{name}.parquet"
+        target = self.path / "staging" / path
+        private_folders(self.path / "staging", target.parent)
+        files = [self.path / "events" / part.path for part in group]
+        return describe_part(path, target, *merge_parts(files, target, since))
+
+    def _forget(self, old: Sequence[Part], before: datetime) -> None:
+        """Count the events before that moment as skipped from now on, document by document."""
+        events = events_sql([self.path / "events" / part.path for part in old])
+        counted = self._table(
+            f"SELECT source_id, count(*) AS gone FROM ({events}) WHERE event_time < $before GROUP BY ALL",
+            {"before": before},
+        )
+        self._connection.register("counted", counted)
+        self._connection.execute(
+            "UPDATE sources SET kept = kept - gone, skipped = skipped + gone FROM counted "
+            "WHERE sources.source_id = counted.source_id"
+        )
+        self._connection.execute(
+            f"INSERT INTO source_reasons SELECT source_id, 'skipped', '{PRUNED}', gone FROM counted"
+        )
+        self._connection.unregister("counted")
+        self._connection.execute(
+            "INSERT OR REPLACE INTO meta VALUES ('pruned_before', ?)", [before.date().isoformat()]
+        )
+
+    def _note_replaced(self, old: Sequence[Part]) -> None:
+        """Remember which parts may have to be deleted, before they may."""
+        note = self.path / "staging" / REPLACED
+        handle = os.open(note, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(handle, "w", encoding="utf-8") as file:
+            file.writelines(f"{part.path}\n" for part in old)
+        sync_file(note)
+        sync_file(note.parent)
+
+    def _drop_replaced(self, known: Collection[str]) -> None:
+        """Delete the parts that others have replaced, after nobody is pointed to them any more."""
+        note = self.path / "staging" / REPLACED
+        if not note.exists():
+            return
+        self._offer_relations()
+        self.offer_views()
+        for path in note.read_text(encoding="utf-8").splitlines():
+            if path not in known and _PART_PATH.fullmatch(path):
+                file = self.path / "events" / path
+                file.unlink(missing_ok=True)
+                with suppress(OSError):  # not empty, or gone
+                    file.parent.rmdir()
+        note.unlink()
+
     def _publish(self, path: str) -> None:
         final = self.path / "events" / path
         private_folders(self.path / "events", final.parent)
@@ -213,20 +298,11 @@ class Store(Ledger):
                 self._publish(path)
             else:
                 staged.unlink()
+        self._drop_replaced(known)
         for leftover in staging.iterdir():
             shutil.rmtree(leftover, ignore_errors=True)
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._connection.begin()
-        try:
-            yield
-        except BaseException:
-            self._connection.rollback()
-            raise
-        self._connection.commit()
-
-    # Reading
+    # Opening
 
     def _check_format(self) -> None:
         try:
@@ -252,76 +328,3 @@ class Store(Ledger):
                     f"{self.path / 'events' / part.path}: {what}; bring it back from a copy, or make a new store "
                     "from the logs; 'sts-regions store check' looks at everything"
                 )
-
-    def events_relation(self) -> str:
-        """SQL of the relation `events`: all events that the ledger knows."""
-        return events_sql([self.path / "events" / part.path for part in self.parts()])
-
-    def _offer_relations(self) -> None:
-        """Let this connection see the relation `events` as it is now."""
-        self._connection.execute(f"CREATE OR REPLACE TEMP VIEW events AS {self.events_relation()}")
-
-    def load_catalogue(self) -> None:
-        """Read what the views say of the catalogue; `offer_views` needs it and others may work meanwhile."""
-        _ = self._catalogue.operations, self._catalogue.dns_suffixes
-
-    def offer_views(self) -> None:
-        """Write the analysts' views into the DuckDB file, unless they are there as they should be."""
-        views = self._views()
-        fingerprint = hashlib.sha256(repr(sorted(views.items())).encode()).hexdigest()
-        if self._connection.execute("SELECT value FROM meta WHERE name = 'views'").fetchall() == [(fingerprint,)]:
-            return
-        with self._transaction():
-            for name, sql in views.items():
-                self._connection.execute(f"CREATE OR REPLACE VIEW main.{name} AS {sql}")
-            self._connection.execute("INSERT OR REPLACE INTO meta VALUES ('views', ?)", [fingerprint])
-        self._offer_relations()
-
-    def _views(self) -> dict[str, str]:
-        """What analysts find beside the ledger: the events, and the answers of queries over all of them."""
-        everything = {"since": "TIMESTAMP '0001-01-01'", "until": "TIMESTAMP '9999-12-31'"}
-        views = {"events": self.events_relation()}
-        for name in ("classify", "usage", "errors", "unknown_operations"):
-            views[name] = compose(name, self._catalogue)
-            for parameter, value in everything.items():
-                views[name] = views[name].replace(f"${parameter}", value)
-        return views
-
-    def ask(self, name: str, values: Mapping[str, Value]) -> pa.Table:
-        """The answer to a named query. Raises QueryError when a parameter is missing or the query fails."""
-        return self._ask(name, values)
-
-    def ask_together(self, names: Iterable[str], shared: str, values: Mapping[str, Value]) -> dict[str, pa.Table]:
-        """The answers to several queries that all need the query `shared`, which is answered once."""
-        self._connection.register("shared_answer", self._ask(shared, values))
-        try:
-            self._connection.execute(f"CREATE TEMP VIEW {shared} AS SELECT * FROM shared_answer")
-            try:
-                return {name: self._ask(name, values, given=(shared,)) for name in names}
-            finally:
-                self._connection.execute(f"DROP VIEW temp.{shared}")
-        finally:
-            self._connection.unregister("shared_answer")
-
-    def _ask(self, name: str, values: Mapping[str, Value], given: Collection[str] = ()) -> pa.Table:
-        sql = compose(name, self._catalogue, given)
-        try:
-            with interruptible():
-                return self._table(sql, bind(sql, values))
-        except (duckdb.Error, RuntimeError) as error:
-            raise QueryError(f"query {name} failed: {first_line(error)}") from None
-
-    def ask_ad_hoc(self, sql: str) -> pa.Table:
-        """The answer to one SELECT of a person, who sees this store only. Ends the store's other uses."""
-        for name, view in self._views().items():
-            self._connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {view}")
-        return ask_ad_hoc(self._connection, self.path / "events", sql)
-
-    def source_of(self, event_id: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        """The stored row of an event and the ledger's row of the document it came from; None if unknown."""
-        events = self._table("SELECT * FROM events WHERE event_id = $event_id", {"event_id": event_id}).to_pylist()
-        if not events:
-            return None
-        source_id = events[0]["source_id"]
-        sources = self._table("SELECT * FROM sources WHERE source_id = $source_id", {"source_id": source_id})
-        return events[0], sources.to_pylist()[0]

@@ -57,6 +57,8 @@ class Damage(StrEnum):
     """Something in `events/` is in no ledger: other Parquet readers would count it."""
     DUPLICATE_EVENT = "duplicate_event"
     """An event is stored more than once."""
+    PRUNED_EVENT = "pruned_event"
+    """An event is of a day that was pruned."""
     UNKNOWN_SOURCE = "unknown_source"
     """Events name a document that the ledger does not know, or that it knows twice."""
     UNBALANCED = "unbalanced"
@@ -121,6 +123,16 @@ _SUMS = (
             SELECT event_id FROM events WHERE hash(event_id) IN (SELECT hash FROM suspects)
             GROUP BY event_id HAVING count(*) > 1
         )
+        """,
+    ),
+    _Sum(
+        Damage.PRUNED_EVENT,
+        "events",
+        "event",
+        "{count} of days that were pruned",
+        """
+        SELECT count(*), min(event_id) FROM ({events})
+        WHERE event_time < (SELECT CAST(value AS TIMESTAMP) FROM meta WHERE name = 'pruned_before')
         """,
     ),
     _Sum(

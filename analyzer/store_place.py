@@ -13,6 +13,8 @@ from analyzer.ledger import schema_statements
 
 DATABASE = "sts-regions.duckdb"
 FORMAT = "3"
+REPLACED = "replaced.txt"
+"""In `staging/`: the parts, a path a line, that others are about to replace, or have replaced."""
 _MEMORY_LIMIT = "1500MB"
 _GLOB_CHARACTER = re.compile(r"[*?\[]")
 _OWN_NAMES = frozenset({"events", "staging", "lock", DATABASE, f"{DATABASE}.new", f"{DATABASE}.new.wal"})
@@ -93,6 +95,7 @@ def connected(path: Path, write: bool) -> Iterator[duckdb.DuckDBPyConnection]:
 def has_unfinished_commit(path: Path) -> bool:
     """Whether a crash has left parts that `Store` has to move or to delete."""
     try:
-        return any(entry.suffix == ".parquet" for entry in (path / "staging").rglob("*"))
+        found = (path / "staging").rglob("*")
+        return any(entry.suffix == ".parquet" or entry.name == REPLACED for entry in found)
     except OSError:
         return False

@@ -116,6 +116,7 @@ def test_every_option_that_the_documents_name_exists(capsys: pytest.CaptureFixtu
         "show",
         "endpoints",
         "store check",
+        "store prune",
     )
     for command in commands:
         command_line([*command.split(), "--help"])

@@ -1,9 +1,11 @@
 """What the commands that look after a store have found or done."""
 
 from pathlib import Path
+from typing import Any
 
 from analyzer.presentation.output import Answer, Styled, Table
 from analyzer.report import SCHEMA_VERSION
+from analyzer.retention import Pruned
 from analyzer.store_check import Checked, checked_json
 
 
@@ -24,4 +26,33 @@ def check_answer(checked: Checked, store: Path) -> Answer:
         table=Table(columns, rows),
         view=Table(columns, [(Styled(kind, "red"), *rest) for kind, *rest in rows]),
         headline=(verdict,),
+    )
+
+
+def prune_answer(pruned: Pruned, store: Path) -> Answer:
+    """What went, or would go, and what stays."""
+    figures: dict[str, Any] = {
+        "before": pruned.before.isoformat(),
+        "events": pruned.events,
+        "kept": pruned.kept,
+        "parts": pruned.parts,
+        "bytes": pruned.bytes,
+        "bytes_left": pruned.bytes_left,
+        "done": pruned.is_done,
+    }
+    verb = "were" if pruned.is_done else "would be"
+    size = "" if pruned.bytes_left is None else f"; {pruned.bytes:,} bytes became {pruned.bytes_left:,}"
+    headline = (
+        f"{pruned.events:,} events before {pruned.before} {verb} removed from {pruned.parts:,} parts, "
+        f"{pruned.kept:,} events stay{size}."
+    )
+    meaning = (
+        f"Days before {pruned.before} are no evidence any more: a report that reaches back there cannot say "
+        "deactivate."
+    )
+    return Answer(
+        data={"schema_version": SCHEMA_VERSION, "store": str(store), **figures},
+        table=Table(tuple(figures), [tuple(figures.values())]),
+        view=Table((), ()),
+        headline=(headline, meaning),
     )
