@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from analyzer.balance import Balance, FileBalance, RecordBalance
 from analyzer.cloudtrail import EVENTS
+from analyzer.compaction import MOST_SMALL_PARTS, compact_scattered
 from analyzer.decoding import Document, Outcome, Reading, Statement, decode_documents, rejected
 from analyzer.decoding.compression import is_archive
 from analyzer.ledger import SourceRow
@@ -75,6 +76,8 @@ class IngestOptions:
     commit_files: int = 20_000
     commit_seconds: float = math.inf
     """How long what was read may wait to be committed, looked at whenever something more was read."""
+    most_small_parts: int = MOST_SMALL_PARTS
+    """Small Parquet files of one service and month; when there are more, they are merged."""
     threads: int = field(default_factory=lambda: os.cpu_count() or 1)
 
 
@@ -229,6 +232,7 @@ class _Run:
                 self._read(groups)
                 self._commit()
                 self._store.end_run(self._run_id, now)
+                compact_scattered(self._store, now, self._options.most_small_parts)
             self._store.offer_views()
         finally:
             self._narrator.finish()

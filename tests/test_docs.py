@@ -117,6 +117,7 @@ def test_every_option_that_the_documents_name_exists(capsys: pytest.CaptureFixtu
         "endpoints",
         "store check",
         "store prune",
+        "store compact",
     )
     for command in commands:
         command_line([*command.split(), "--help"])

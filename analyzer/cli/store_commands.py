@@ -64,3 +64,23 @@ def prune(
         pruned = prune_store(opened, day, now, dry_run=dry_run)
     write_answer(prune_answer(pruned, store), output, out)
     return ExitCode.OK
+
+
+@store_app.command()
+def compact(store: RequiredStore, output: Output = None, out: Out = None) -> ExitCode:
+    """Merge small Parquet files: few of them for each service and month, with the same events."""
+    from datetime import UTC, datetime
+
+    from analyzer.catalogue import Catalogue
+    from analyzer.compaction import compact as compact_store
+    from analyzer.presentation.console import ConsoleNarrator
+    from analyzer.presentation.store_view import compact_answer
+    from analyzer.store import open_store
+    from analyzer.store_place import check_presence
+
+    check_presence(store)
+    now = datetime.now(UTC).replace(tzinfo=None)
+    with open_store(store, write=True, catalogue=Catalogue(), on_wait=ConsoleNarrator().waiting) as opened:
+        compacted = compact_store(opened, now)
+    write_answer(compact_answer(compacted, store), output, out)
+    return ExitCode.OK

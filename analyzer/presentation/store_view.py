@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from analyzer.compaction import Compacted
 from analyzer.presentation.output import Answer, Styled, Table
 from analyzer.report import SCHEMA_VERSION
 from analyzer.retention import Pruned
@@ -55,4 +56,27 @@ def prune_answer(pruned: Pruned, store: Path) -> Answer:
         table=Table(tuple(figures), [tuple(figures.values())]),
         view=Table((), ()),
         headline=(headline, meaning),
+    )
+
+
+def compact_answer(compacted: Compacted, store: Path) -> Answer:
+    """How many files there were and are."""
+    figures = {
+        "parts": compacted.parts,
+        "parts_left": compacted.parts_left,
+        "bytes": compacted.bytes,
+        "bytes_left": compacted.bytes_left,
+    }
+    if compacted.parts == compacted.parts_left:
+        headline = f"Nothing to merge: {compacted.parts:,} parts of {compacted.bytes:,} bytes."
+    else:
+        headline = (
+            f"{compacted.parts:,} parts of {compacted.bytes:,} bytes became {compacted.parts_left:,} of "
+            f"{compacted.bytes_left:,} bytes, with the same events."
+        )
+    return Answer(
+        data={"schema_version": SCHEMA_VERSION, "store": str(store), **figures},
+        table=Table(tuple(figures), [tuple(figures.values())]),
+        view=Table((), ()),
+        headline=(headline,),
     )
