@@ -20,6 +20,7 @@ from analyzer.cloudtrail import EVENTS
 from analyzer.ledger import events_sql
 from analyzer.parts import Part, sha256_of
 from analyzer.store import DATABASE, Store
+from analyzer.store_place import REPLACED
 
 _READERS = 2
 _FROM_A_COPY = "bring it back from a copy of the store, or make a new store from the logs"
@@ -312,8 +313,10 @@ def _faults_of_sums(store: Store, events: str, *, is_complete: bool) -> Iterator
 
 
 def _strangers(store: Path, known: Collection[str]) -> Iterator[Fault]:
-    """Files in `events/` that no ledger names."""
+    """Files in `events/` that no ledger names, but for those that an interrupted run was about to delete."""
     events = store / "events"
+    note = store / "staging" / REPLACED
+    known = {*known, *(note.read_text(encoding="utf-8").splitlines() if note.is_file() else ())}
     for file in sorted(events.rglob("*")):
         path = file.relative_to(events).as_posix()
         if path not in known and not (file.is_dir() and not file.is_symlink()):

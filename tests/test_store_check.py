@@ -110,6 +110,15 @@ def move_a_month_on(store: Path) -> None:
     )
 
 
+def leave_an_exchange_half_done(store: Path) -> None:
+    """As a crash leaves it before the parts that others have replaced are deleted."""
+    part = parts(store)[0]
+    old = shutil.copy(part, part.with_name("000009-000000009.parquet"))
+    note = store / "staging" / "replaced.txt"
+    note.write_text(f"{Path(old).relative_to(store / 'events')}\n")
+    note.chmod(0o600)
+
+
 def swap_columns(store: Path) -> None:
     part = parts(store)[0]
     table = pq.read_table(part)
@@ -176,6 +185,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], Damage]] = {
         Damage.WRONG_KEPT,
     ),
     "a commit is half done": (leave_a_commit_half_done, Damage.UNFINISHED),
+    "an exchange of parts is half done": (leave_an_exchange_half_done, Damage.UNFINISHED),
     "others may read a part": (lambda s: parts(s)[0].chmod(0o644), Damage.NOT_PRIVATE),
     "others may enter the store": (lambda s: s.chmod(0o750), Damage.NOT_PRIVATE),
     "others may write the ledger": (lambda s: (s / DATABASE).chmod(0o606), Damage.NOT_PRIVATE),
@@ -252,8 +262,11 @@ def test_the_remedy_for_an_open_mode_mends_it(store: Path, tmp_path: Path) -> No
     assert faults(store) == []
 
 
-def test_the_remedy_for_a_half_done_commit_mends_it(store: Path, tmp_path: Path) -> None:
-    leave_a_commit_half_done(store)
+@pytest.mark.parametrize("leave", [leave_a_commit_half_done, leave_an_exchange_half_done])
+def test_the_remedy_for_what_is_half_done_mends_it(
+    store: Path, tmp_path: Path, leave: Callable[[Path], None]
+) -> None:
+    leave(store)
     assert command_line(["report", "--store", str(store), "--out", str(tmp_path / "report.json")]) == ExitCode.OK
     assert faults(store) == []
 

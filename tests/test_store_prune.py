@@ -322,10 +322,8 @@ def _never_commits(self: Store) -> Iterator[None]:
 
 
 FAULTS = [
-    (Store, "_note_replaced", 1),
     (Store, "_stage_merged", 2),
     (Store, "_publish", 1),
-    (Store, "_publish", 2),
     (Store, "_drop_replaced", 1),
     (Store, "offer_views", 1),
     (Path, "unlink", 3),
