@@ -43,14 +43,21 @@ def a_day(day: date) -> dict[str, bytes]:
     return {key(day=str(day)): trail_file(*records)}
 
 
-def daily(store: Path, first: date, days: int, most: int) -> Iterator[int]:
+def daily(opened: Store, first: date, days: int, most: int) -> Iterator[int]:
     """Ingest day by day; gives the number of Parquet files after each."""
     for number in range(days):
         files = a_day(first + timedelta(days=number))
-        with open_store(store, write=True, catalogue=CATALOGUE) as opened:
-            source = MemorySource(files, dict.fromkeys(files, "1"))
-            ingest(opened, [source], NOW, IngestOptions(threads=1, most_small_parts=most))
-        yield len(files_of(store))
+        source = MemorySource(files, dict.fromkeys(files, "1"))
+        ingest(opened, [source], NOW, IngestOptions(threads=1, most_small_parts=most))
+        yield len(files_of(opened.path))
+
+
+def bring(store: Path, first: date, days: int) -> None:
+    """Ingest some days at once, with a commit for each and nothing merged."""
+    all_files = [a_day(first + timedelta(days=number)) for number in range(days)]
+    sources = [MemorySource(files, dict.fromkeys(files, "1")) for files in all_files]
+    with open_store(store, write=True, catalogue=CATALOGUE) as opened:
+        ingest(opened, sources, NOW, IngestOptions(commit_bytes=1, most_small_parts=99))
 
 
 def files_of(store: Path) -> list[Path]:
@@ -77,9 +84,10 @@ def faults(store: Path) -> list[Damage]:
 
 @pytest.fixture(scope="module")
 def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Six days over the end of a month, an ingest each, nothing merged: twelve files."""
+    """Six days over the end of a month, a commit each: twelve files."""
     store = tmp_path_factory.mktemp("made") / "store"
-    assert list(daily(store, date(2026, 10, 28), 6, 99))[-1] == 12
+    bring(store, date(2026, 10, 28), 6)
+    assert len(files_of(store)) == 12
     return store
 
 
@@ -144,14 +152,14 @@ def test_a_store_that_is_fed_every_day_keeps_a_bounded_number_of_files(
 ) -> None:
     # The analysts' views take most of the time of so small an ingest, and are not what this is about.
     monkeypatch.setattr(Store, "offer_views", lambda self: None)
-    store, most, days = tmp_path / "store", 3, 24
-    counts = list(daily(store, date(2026, 9, 20), days, most))
-    months = 2
-    assert max(counts) <= 2 * months * most
-    assert [faults(store), len(set(counts)) > 3] == [[], True]
-    with open_store(store, catalogue=CATALOGUE) as opened:
+    store, months, most, days = tmp_path / "store", 2, 3, 24
+    with open_store(store, write=True, catalogue=CATALOGUE) as opened:
+        counts = list(daily(opened, date(2026, 9, 20), days, most))
         assert opened.balance().records.kept == 2 * days
         assert max(Counter(part.folder for part in opened.parts()).values()) <= most
+    assert max(counts) <= 2 * months * most
+    assert len(set(counts)) > 3
+    assert faults(store) == []
 
 
 def test_a_folder_with_few_files_is_left_alone(store: Path) -> None:
@@ -261,7 +269,7 @@ def test_what_was_merged_can_be_pruned_and_what_was_pruned_merged(store: Path) -
     with open_store(store, write=True, catalogue=CATALOGUE) as opened:
         prune(opened, date(2026, 10, 30), NOW)
     assert [row["event_id"] for row in rows(store)][:2] == ["s2026-10-30", "s2026-10-31"]
-    list(daily(store, date(2026, 11, 3), 2, 99))
+    bring(store, date(2026, 11, 3), 2)
     compact_at(store)
     assert (len(files_of(store)), len(rows(store)), faults(store)) == (4, 12, [])
 
