@@ -36,7 +36,16 @@ from analyzer.errors import StoreError
 from analyzer.event_questions import Events
 from analyzer.ledger import events_sql, ledger_rows, part_rows
 from analyzer.lock import store_lock
-from analyzer.parts import Part, describe_part, merge_parts, partitions, private_folders, sync_file, write_part
+from analyzer.parts import (
+    Part,
+    describe_part,
+    merge_parts,
+    partitions,
+    private_folders,
+    sha256_of,
+    sync_file,
+    write_part,
+)
 from analyzer.store_place import (
     DATABASE,
     FORMAT,
@@ -75,9 +84,8 @@ def open_store(
         make_folders(path)
     else:
         check_presence(path)
-    if not write and has_unfinished_commit(path):
-        _mend(path, catalogue, on_wait)
-    with store_lock(path / "lock", write=write, on_wait=on_wait):
+    lock = store_lock(path / "lock", write=True, on_wait=on_wait) if write else _whole(path, catalogue, on_wait)
+    with lock:
         if write and not (path / DATABASE).exists():
             create_ledger(path)
         with connected(path, write) as connection:
@@ -113,6 +121,17 @@ def opened_as_it_is(
                 yield store
         except duckdb.Error as error:
             raise _damaged(path, error) from None
+
+
+@contextmanager
+def _whole(path: Path, catalogue: Catalogue, on_wait: Callable[[str], None]) -> Iterator[None]:
+    """Hold a store for reading in which nothing is half done. Whoever held it may have been killed meanwhile."""
+    while True:
+        with store_lock(path / "lock", write=False, on_wait=on_wait):
+            if not has_unfinished_commit(path):
+                yield
+                return
+        _mend(path, catalogue, on_wait)
 
 
 def _mend(path: Path, catalogue: Catalogue, on_wait: Callable[[str], None]) -> None:
@@ -220,7 +239,13 @@ class Store(Events):
         Returns the new parts.
         """
         self._note_replaced(old)
-        new = [self._stage_merged(group, f"{name}-{number:04d}", forget) for number, group in enumerate(groups)]
+        try:
+            new = [
+                self._stage_merged(group, f"{name}-{number:04d}", forget) for number, group in enumerate(groups)
+            ]
+        except Exception:
+            self._recover()  # the disk may be full: what was staged is of no use
+            raise
         with self._transaction():
             if forget is not None:
                 self._forget(old, forget)
@@ -236,6 +261,13 @@ class Store(Events):
         target = self.path / "staging" / path
         private_folders(self.path / "staging", target.parent)
         files = [self.path / "events" / part.path for part in group]
+        for part, file in zip(group, files, strict=True):
+            # What is damaged must not be written anew with a hash that is right.
+            if sha256_of(file) != part.sha256:
+                raise StoreError(
+                    f"{file}: is not as it was written; bring it back from a copy, or make a new store from the "
+                    "logs; 'sts-regions store check' looks at everything"
+                )
         return describe_part(path, target, *merge_parts(files, target, since))
 
     def _forget(self, old: Sequence[Part], before: datetime) -> None:

@@ -22,6 +22,7 @@ from analyzer.cloudtrail import EVENTS
 from analyzer.compaction import MOST_SMALL_PARTS, compact, compact_scattered
 from analyzer.errors import ExitCode
 from analyzer.ingest import IngestOptions, ingest
+from analyzer.lock import store_lock
 from analyzer.parts import Part, grouped
 from analyzer.retention import prune
 from analyzer.sources import MemorySource
@@ -264,6 +265,25 @@ def test_a_reader_keeps_its_files_until_it_is_done(store: Path) -> None:
     assert len(files_of(store)) == 4
 
 
+def test_a_reader_that_waited_for_a_process_that_was_killed_mends_the_store_first(store: Path) -> None:
+    waiting, found = threading.Event(), []
+
+    def read_beside() -> None:
+        with open_store(store, catalogue=CATALOGUE, on_wait=lambda _: waiting.set()) as reader:
+            found.extend(reader.rows("SELECT count(*) FROM events"))
+
+    with store_lock(store / "lock", write=True, on_wait=lambda _: None):
+        beside = threading.Thread(target=read_beside)
+        beside.start()
+        assert waiting.wait(20)
+        part = files_of(store)[0].relative_to(store / "events")
+        (store / "staging" / part.parent).mkdir(parents=True, exist_ok=True)
+        (store / "events" / part).rename(store / "staging" / part)
+    beside.join()
+    assert found == [(12,)]
+    assert len(files_of(store)) == 12
+
+
 def test_what_was_merged_can_be_pruned_and_what_was_pruned_merged(store: Path) -> None:
     compact_at(store)
     with open_store(store, write=True, catalogue=CATALOGUE) as opened:
@@ -329,6 +349,23 @@ def test_after_a_crash_every_event_is_there_once(
     assert not (store / "staging" / "replaced.txt").exists()
     compact_at(store)
     assert (len(files_of(store)), faults(store)) == (4, [])
+
+
+@pytest.mark.parametrize("command", [["compact"], ["prune", "--before", "2026-10-29"]])
+def test_a_damaged_part_is_not_written_anew(
+    store: Path, command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    if "prune" in command:
+        compact_at(store)  # so that a part reaches beyond the day
+    damaged = files_of(store)[0]
+    data = bytearray(damaged.read_bytes())
+    data[len(data) // 4] ^= 1
+    damaged.write_bytes(data)
+    before = files_of(store)
+    assert command_line(["store", *command, "--store", str(store)]) == ExitCode.FAILED
+    assert str(store) in capsys.readouterr().err
+    assert (files_of(store), damaged.read_bytes()) == (before, bytes(data))
+    assert faults(store) == [Damage.ALTERED_PART]
 
 
 def test_a_note_of_replaced_parts_reaches_nothing_else(store: Path) -> None:
