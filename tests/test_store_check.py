@@ -316,3 +316,8 @@ def test_the_hash_in_the_ledger_is_that_of_the_file(sound: Path) -> None:
 def test_every_fault_is_explained_in_the_documents() -> None:
     page = (Path(__file__).parents[1] / "docs" / "store.md").read_text()
     assert [damage for damage in Damage if f"`{damage}`" not in page] == []
+
+
+def test_the_name_of_a_command_has_to_be_given(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command_line(["store"]) == ExitCode.USAGE
+    assert capsys.readouterr().err == "sts-regions: error: Missing command. See 'sts-regions --help'.\n"

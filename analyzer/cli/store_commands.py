@@ -11,7 +11,6 @@ from analyzer.errors import ExitCode, UsageError
 store_app = typer.Typer(
     name="store",
     help="Look after a store: check that it is sound, remove old events, merge small files.",
-    no_args_is_help=True,
 )
 
 
