@@ -76,18 +76,22 @@ class CoverageEvidence:
     """Accounts and regions (None: all) with a folder that could not be listed: what lies in it was not read, so
     that no declaration makes up for it."""
     write_only_accounts: frozenset[str] = frozenset()
+    pruned_before: date = date.min
+    """The events of earlier days were removed from the store: whatever observed these days, nobody knows what."""
 
     def declared_from(self, account_id: str, region: str) -> date:
         """The first day from which on a trail description declares; `date.max` for none."""
         places = ((a, r) for a in (account_id, None) for r in (region, None))
         if not self.unlisted.isdisjoint(places):
             return date.max
-        return self.declared_since.get(account_id, date.max)
+        return max(self.declared_since.get(account_id, date.max), self.pruned_before)
 
     def level(self, account_id: str, region: str, day: date) -> Level:
         """The level of one day."""
         place = account_id, region
-        if account_id in self.write_only_accounts or day in self.unread.get(place, _NO_DAYS):
+        if day < self.pruned_before or account_id in self.write_only_accounts:
+            return Level.NONE
+        if day in self.unread.get(place, _NO_DAYS):
             return Level.NONE
         if day in self.proven.get(place, _NO_DAYS):
             return Level.PROVEN

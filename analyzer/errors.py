@@ -26,7 +26,7 @@ class ExitCode(IntEnum):
     USAGE = 2
     """The arguments cannot be carried out as given."""
     FINDINGS = 3
-    """The command worked and found what `--fail-on` asked about."""
+    """The command worked and found what `--fail-on` asked about, or `store check` found a fault."""
     INPUT_REJECTED = 4
     """The command finished, but some input was rejected: the answer rests on the rest."""
     INTERRUPTED = 130

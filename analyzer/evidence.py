@@ -18,6 +18,7 @@ from analyzer.signatures import PublicKeys, Signature
 from analyzer.store import Store
 from analyzer.trail_descriptions import DescribedTrail, Document, Shortcoming, read_trails
 from analyzer.usage import ActivityRow
+from analyzer.window import Window
 
 _IN_FRONT_OF_TRAILS = re.compile(r"s3://(?!.*/AWSLogs/).*/", re.DOTALL)
 """A folder of a bucket in which there may be any trail."""
@@ -86,8 +87,13 @@ class Evidence:
         return chains | self.coverage.inferred.keys() | self.coverage.unread.keys() | self.coverage.declared.keys()
 
 
-def gather_evidence(store: Store, activity: Collection[ActivityRow], witnesses: Witnesses) -> Evidence:
-    """Put together what the ledger, the kept events and the user's witnesses say about the days."""
+def gather_evidence(
+    store: Store, activity: Collection[ActivityRow], witnesses: Witnesses, window: Window | None = None
+) -> Evidence:
+    """Put together what the ledger, the kept events and the user's witnesses say about the days.
+
+    `window`: the days that are asked about; of those that were pruned one line is said.
+    """
     trails, problems = read_trails([*_stored_descriptions(store), *witnesses.descriptions])
     chains = _chains(store, witnesses.keys)
     unknown_keys = [
@@ -113,6 +119,7 @@ def gather_evidence(store: Store, activity: Collection[ActivityRow], witnesses: 
         unread=days_by_place((d.account_id, d.region, d.day) for d in log_days if d.outcome is Outcome.REJECTED),
         unlisted=frozenset(_unlisted(store)),
         write_only_accounts=_write_only_accounts(activity),
+        pruned_before=store.pruned_before() or date.min,
     )
     unusable = tuple(UnusableFile(*row) for row in store.unusable_statements())
     # The file's own name holds account, region and time; the place of this copy is nobody else's business.
@@ -124,11 +131,22 @@ def gather_evidence(store: Store, activity: Collection[ActivityRow], witnesses: 
         coverage,
         chains,
         trails,
-        (*problems, *unknown_keys),
+        (*problems, *unknown_keys, *pruned_remarks(store, window.since if window else None)),
         unusable,
         rejected,
         sts_only=days_by_place(set(asked) - set(delivered)),
     )
+
+
+def pruned_remarks(store: Store, since: date | None) -> list[str]:
+    """What to say to somebody who asks about days (from `since` on) of which the events were pruned."""
+    pruned = store.pruned_before()
+    if pruned is None or since is None or since >= pruned:
+        return []
+    return [
+        f"the events before {pruned} were pruned from this store: nothing shows what happened then, and silence "
+        f"is no evidence; ask with --since {pruned}, or make a new store from the logs"
+    ]
 
 
 def _stored_descriptions(store: Store) -> list[Document]:

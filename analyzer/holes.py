@@ -24,6 +24,8 @@ class Darkness(StrEnum):
 
     WRITE_ONLY_LOGS = "write_only_logs"
     """The account's logs hold no reads, and AssumeRole is one."""
+    PRUNED = "pruned"
+    """The events of that day were removed from the store: what was in the logs is not known any more."""
     REJECTED_LOG_FILE = "rejected_log_file"
     """A log file of that day was rejected: nobody read it."""
     NO_LOGS = "no_logs"
@@ -79,7 +81,11 @@ def dark_holes(
         return [Hole(account_id, region, window.start, window.end, Darkness.WRITE_ONLY_LOGS, remedy)]
     unread = evidence.unread.get((account_id, region), frozenset())
     holes = []
-    for span in _dark_spans(evidence, account_id, region, window):
+    kept = max(window.since, min(window.until, evidence.pruned_before))
+    if window.since < kept:
+        remedy = _ask_later(evidence.pruned_before)
+        holes.append(Hole(account_id, region, window.start, _midnight(kept), Darkness.PRUNED, remedy))
+    for span in _dark_spans(evidence, account_id, region, Window(kept, window.until)):
         for since, until, is_rejected in _cut(*span, unread):
             files = [file for file in rejected if is_rejected and since <= file.day < until]
             cause = Darkness.REJECTED_LOG_FILE if is_rejected else Darkness.NO_LOGS
@@ -147,6 +153,13 @@ def _fetch_again(files: Sequence[RejectedFile]) -> str:
     first = f"{files[0].name} ({files[0].reason.replace('_', ' ')})" if files else "the rejected log file"
     more = f" and {len(files) - 1} more" if len(files) > 1 else ""
     return f"fetch {first}{more} again: it could not be read"
+
+
+def _ask_later(pruned_before: date) -> str:
+    return (
+        f"ask from {pruned_before} on (--since {pruned_before}): the events before were pruned from the store; "
+        "or make a new store from the logs"
+    )
 
 
 def _fetch_days(first: date, last: date) -> str:

@@ -18,11 +18,13 @@ import pyarrow as pa
 
 from analyzer.balance import Balance, FileBalance, RecordBalance
 from analyzer.cloudtrail import EVENTS
+from analyzer.compaction import MOST_SMALL_PARTS, compact_scattered
 from analyzer.decoding import Document, Outcome, Reading, Statement, decode_documents, rejected
 from analyzer.decoding.compression import is_archive
 from analyzer.duckdb_errors import interruptible
 from analyzer.ledger import SourceRow
 from analyzer.narration import Narrator, Silence
+from analyzer.retention import without_pruned
 from analyzer.sources import (
     Content,
     Contents,
@@ -75,6 +77,8 @@ class IngestOptions:
     commit_files: int = 20_000
     commit_seconds: float = math.inf
     """How long what was read may wait to be committed, looked at whenever something more was read."""
+    most_small_parts: int = MOST_SMALL_PARTS
+    """Small Parquet files of one service and month; when there are more, they are merged."""
     threads: int = field(default_factory=lambda: os.cpu_count() or 1)
 
 
@@ -218,6 +222,7 @@ class _Run:
         self._committed_at = time.monotonic()
         self._run_id = 0
         self._named: set[str] = set()
+        self._pruned_before = store.pruned_before()
 
     def carry_out(self, sources: Iterable[Source], now: datetime) -> Ingested:
         groups, size = self._plan(sources)
@@ -228,6 +233,7 @@ class _Run:
                 self._read(groups)
                 self._commit()
                 self._store.end_run(self._run_id, now)
+                compact_scattered(self._store, now, self._options.most_small_parts)
             self._store.offer_views()
         finally:
             self._narrator.finish()
@@ -326,13 +332,14 @@ class _Run:
 
     def _take(self, decoded: _Decoded) -> None:
         records = 0
+        events = without_pruned(decoded.events, [row.reading for row in decoded.rows], self._pruned_before)
         for row, name in zip(decoded.rows, decoded.names, strict=True):
             self._tally.count_reading(row.reading)
             records += row.reading.seen
             if not row.reading.is_clean:
                 self._named.add(row.uri)
                 self._narrator.finding(name, row.reading)
-        self._batch.add(decoded.rows, decoded.events)
+        self._batch.add(decoded.rows, events)
         self._narrator.advance(len(decoded.rows), decoded.size, records)
         if (
             self._batch.nbytes >= self._options.commit_bytes

@@ -1,19 +1,23 @@
 """The ledger's tables: what was read, what became of it, and what documents say about the logs.
 
 The store writes them in one transaction with the events they speak of; see `store.py`.
+What can be asked of them is in `ledger_questions.py`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from analyzer.cloudtrail import EVENTS
 from analyzer.decoding import DigestSignature, Reading, Statement, TrailDescription
 from analyzer.decoding.json_values import dump
 from analyzer.decoding.statements import SIGNATURE_SUFFIX
 from analyzer.digests import Digest, object_name
 from analyzer.log_key import LogKey
+from analyzer.parts import Part
 
 _TIME = pa.timestamp("us")
 
@@ -25,6 +29,7 @@ TABLES: Mapping[str, pa.Schema] = {
             ("started_at", _TIME),
             ("finished_at", _TIME),
             ("tool_version", pa.string()),
+            ("command", pa.string()),
         ]
     ),
     "sources": pa.schema(
@@ -63,6 +68,7 @@ TABLES: Mapping[str, pa.Schema] = {
             ("path", pa.string()),
             ("records", pa.int64()),
             ("bytes", pa.int64()),
+            ("sha256", pa.string()),
             ("first_event", _TIME),
             ("last_event", _TIME),
         ]
@@ -152,6 +158,16 @@ def schema_statements() -> str:
     return "".join(tables) + VIEWS
 
 
+def events_sql(files: Sequence[Path], *more: str) -> str:
+    """SQL of all rows of some parts. `more`: columns beside those of events, like DuckDB's `filename`."""
+    if not files:
+        nothing = [f"CAST(NULL AS {sql_type(f.type)}) AS {f.name}" for f in EVENTS]
+        nothing += [f"CAST(NULL AS VARCHAR) AS {name}" for name in more]
+        return f"SELECT {', '.join(nothing)} WHERE FALSE"
+    listed = ", ".join("'" + str(file).replace("'", "''") + "'" for file in files)
+    return f"SELECT {', '.join([*EVENTS.names, *more])} FROM read_parquet([{listed}], hive_partitioning = false)"
+
+
 def sql_type(arrow_type: pa.DataType) -> str:
     """DuckDB's name of an Arrow type."""
     names = {
@@ -200,6 +216,11 @@ def ledger_rows(
         ),
     }
     return {name: _table(TABLES[name], found) for name, found in rows.items()}
+
+
+def part_rows(parts: Iterable[Part]) -> pa.Table:
+    """Rows of the table `parts`."""
+    return _table(TABLES["parts"], (astuple(part) for part in parts))
 
 
 def _table(schema: pa.Schema, rows: Iterator[tuple[Any, ...]]) -> pa.Table:

@@ -288,7 +288,7 @@ def build_report(store: Store, catalogue: Catalogue, question: Question, balance
     used = store.ask_together(("usage", "global_callers", "endpoint_callers"), "use_by_principal", values)
     usage = tuple(sorted(map(UsageRow.from_row, used["usage"].to_pylist()), key=lambda row: row.sort_key))
     activity = [ActivityRow.from_row(row) for row in store.ask("activity", values).to_pylist()]
-    evidence = gather_evidence(store, activity, question.witnesses)
+    evidence = gather_evidence(store, activity, question.witnesses, window)
     accounts = {row.account_id for row in activity} | store.folder_accounts()
     accounts |= {chain.trail.account_id for chain in evidence.chains}
     accounts |= {account_id for account_id, _ in evidence.coverage.declared}

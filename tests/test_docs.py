@@ -115,9 +115,12 @@ def test_every_option_that_the_documents_name_exists(capsys: pytest.CaptureFixtu
         "query",
         "show",
         "endpoints",
+        "store check",
+        "store prune",
+        "store compact",
     )
     for command in commands:
-        command_line([command, "--help"])
+        command_line([*command.split(), "--help"])
     known = set(re.findall(r"--[a-z-]+", capsys.readouterr().out))
     own = re.sub(r"^    aws .*$", "", "\n".join([README, *DOCS.values()]), flags=re.MULTILINE)
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", own))

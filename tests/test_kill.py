@@ -8,6 +8,7 @@ import functools
 import io
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -259,6 +260,29 @@ def test_a_recovery_that_is_killed_is_taken_up_by_the_next_command(
     check_whole(store)
     assert server.run("ingest", tree, "--store", store) == ExitCode.INPUT_REJECTED
     undisturbed.check_same(store)
+
+
+@pytest.mark.parametrize(
+    ("command", "fault"),
+    [
+        (["compact"], "_stage_merged:2"),
+        (["compact"], "_drop_replaced:1"),
+        (["prune", "--before", "2026-11-01"], "_drop_replaced:1"),
+        (["prune", "--before", "2026-11-01"], "end_run:1"),
+    ],
+)
+def test_killed_while_it_replaces_parts_the_store_is_as_before_or_as_after(
+    server: Server, undisturbed: Undisturbed, tmp_path: Path, command: list[str], fault: str
+) -> None:
+    store, out = Path(shutil.copytree(undisturbed.store, tmp_path / "store")), tmp_path / "answer.json"
+    november = [row for row in undisturbed.events if row["event_month"] == "2026-11"]
+    after = november if "prune" in command else undisturbed.events
+    assert server.run("store", *command, "--store", store, "--out", out, fault=fault) == KILLED
+    check_whole(store)
+    assert stored(store) in (undisturbed.events, after)
+    assert server.run("store", *command, "--store", store, "--out", out) == ExitCode.OK
+    assert stored(store) == after
+    assert server.run("store", "check", "--store", store, "--out", out) == ExitCode.OK
 
 
 def test_a_report_after_a_kill_needs_no_mending_by_hand(server: Server, tree: Path, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from analyzer.cli import command_line
 from analyzer.errors import ExitCode, StoreError
 from analyzer.ingest import IngestOptions
 from analyzer.ledger import ledger_rows
+from analyzer.parts import write_part
 from analyzer.sources import MemorySource
 from analyzer.store import FORMAT, Store, open_store
 from analyzer.workflow import Session
@@ -358,7 +359,7 @@ def test_a_store_that_is_a_file_is_called_a_file_by_every_command(
         assert "is a file" in fails(capsys, *command, "--store", tmp_path / "store")
 
 
-@pytest.mark.parametrize("found", ["0", "1", ""])
+@pytest.mark.parametrize("found", ["0", "1", "2", ""])
 def test_a_store_of_another_format_says_which_and_what_to_do(
     copy: Path, capsys: pytest.CaptureFixture[str], found: str
 ) -> None:
@@ -486,9 +487,7 @@ def _dies_in_transaction(at: int) -> Callable[[Store], Any]:
 
 _FAULTS: dict[str, Callable[[pytest.MonkeyPatch, int], None]] = {
     "before staging": lambda patch, at: patch.setattr(Store, "_stage", _dies(Store._stage, at)),
-    "while staging": lambda patch, at: patch.setattr(
-        store_module, "_write_parquet", _dies(store_module._write_parquet, at)
-    ),
+    "while staging": lambda patch, at: patch.setattr(store_module, "write_part", _dies(write_part, at)),
     "between staging and ledger": lambda patch, at: patch.setattr(
         store_module, "ledger_rows", _dies(ledger_rows, at)
     ),

@@ -224,6 +224,15 @@ def query_values(
     return values
 
 
+def say_what_was_pruned(store: "Store", since: str | None) -> None:
+    """A line if the window reaches back to days of which the events were removed."""
+    from analyzer.evidence import pruned_remarks
+    from analyzer.presentation.console import say
+
+    for line in pruned_remarks(store, day_of(since, "--since")):
+        say(line)
+
+
 def exit_code(ingested: "Ingested | None") -> ExitCode:
     """Narrate the balance of a run; the exit code says whether anything was rejected."""
     from analyzer.presentation.console import balance_line, say

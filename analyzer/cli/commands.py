@@ -21,6 +21,7 @@ from analyzer.cli.arguments import (
     make_watch,
     query_values,
     read_witness_files,
+    say_what_was_pruned,
     show_estimate,
     wants_html,
     with_trails,
@@ -61,6 +62,7 @@ from analyzer.cli.options import (
     Unsigned,
     Until,
 )
+from analyzer.cli.store_commands import store_app
 from analyzer.errors import ExitCode, UsageError
 
 app = typer.Typer(
@@ -73,6 +75,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+
+app.add_typer(store_app)
 
 
 def command_line(arguments: list[str] | None = None) -> ExitCode:
@@ -245,6 +250,7 @@ def usage(
     question = make_question(since, until, 0, account, region, "review")
     session = make_session(sources or [], store)
     with session.opened() as (opened, ingested):
+        say_what_was_pruned(opened, since)
         if by is None:
             answer = usage_answer(build_report(opened, session.catalogue, question))
         else:
@@ -283,6 +289,7 @@ def callers(
     principals = tuple(map(as_text, principal or ()))
     selection = Selection(Endpoint(endpoint) if endpoint else None, principals)
     with make_session(sources or [], store).opened() as (opened, ingested):
+        say_what_was_pruned(opened, since)
         answer = callers_answer(build_caller_report(opened, question, selection), show_all=show_all)
     write_answer(answer, output, out)
     return exit_code(ingested)
@@ -387,6 +394,7 @@ def query(
     if is_name:
         load_query(name_or_sql)
     with make_session(sources or [], store).opened() as (opened, ingested):
+        say_what_was_pruned(opened, since)
         if is_name:
             answer = rows_answer(opened.ask(name_or_sql, query_values(opened, name_or_sql, param, since, until)))
         else:

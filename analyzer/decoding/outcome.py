@@ -61,6 +61,8 @@ REMEDIES = {
 }
 """Reason -> what the user can do about it. Every rejection reason of the product is listed here."""
 
+PRUNED = "pruned"
+
 SKIP_REASONS = {
     "digest": "a digest file, it lists log files and holds no events",
     "digest_signature": "the signature of a digest file",
@@ -71,6 +73,7 @@ SKIP_REASONS = {
     "s3_notification": "an S3 notification, not a CloudTrail record",
     "control_message": "a CloudWatch Logs control message",
     "trail_description": "a trail description, not a log",
+    PRUNED: "an event of a day that was pruned from the store",
     "not_cloudtrail": "neither JSON nor an archive",
 }
 """Reason -> why nothing in it counts; the ledger keeps it as `detail`."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from analyzer.decoding.compression import GZIP_MAGIC, gunzip
 from analyzer.decoding.json_values import Json, parse
 from analyzer.decoding.outcome import Reading
-from analyzer.trail_descriptions import is_description
+from analyzer.trail_documents import is_description
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 from analyzer.decoding.outcome import Reading, skipped
 from analyzer.digests import Digest, MalformedDigest, parse_digest
 from analyzer.log_key import LogKey
-from analyzer.trail_descriptions import essence
+from analyzer.trail_documents import essence
 
 SIGNATURE_SUFFIX = ".sig"
 """Of the file beside a digest that holds its signature, which S3 keeps as metadata of the object."""

@@ -1,0 +1,101 @@
+"""Where a store lies: the checks before anything is touched, its folders, and its DuckDB file."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import duckdb
+
+from analyzer.duckdb_errors import first_line
+from analyzer.errors import StoreError
+from analyzer.ledger import schema_statements
+
+DATABASE = "sts-regions.duckdb"
+FORMAT = "3"
+REPLACED = "replaced.txt"
+"""In `staging/`: the parts, a path a line, that others are about to replace, or have replaced."""
+_MEMORY_LIMIT = "1500MB"
+_GLOB_CHARACTER = re.compile(r"[*?\[]")
+_OWN_NAMES = frozenset({"events", "staging", "lock", DATABASE, f"{DATABASE}.new", f"{DATABASE}.new.wal"})
+
+
+def check_place(path: Path) -> None:
+    """Raise StoreError unless a store may be here."""
+    if _GLOB_CHARACTER.search(str(path)):
+        raise StoreError(f"{path}: DuckDB takes *, ? and [ in a path for a pattern; choose another place")
+    if path.exists() and not path.is_dir():
+        raise StoreError(f"{path}: is a file; name a directory for the store")
+    if path.is_dir() and not (path / DATABASE).exists():
+        strangers = sorted(entry.name for entry in path.iterdir() if entry.name not in _OWN_NAMES)
+        if strangers:
+            raise StoreError(f"{path}: holds other things ({strangers[0]}); name a new or empty directory")
+
+
+def check_presence(path: Path) -> None:
+    """Raise StoreError unless there is something to open."""
+    if not (path / DATABASE).is_file():
+        raise StoreError(f"{path}: no store there; make one with 'sts-regions ingest SOURCE --store {path}'")
+
+
+def make_folders(path: Path) -> None:
+    """Make the folders of a store, for the owner alone. Raises StoreError when that cannot be done."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for name in ("events", "staging"):
+            (path / name).mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be created ({error.strerror}); choose another place") from None
+
+
+def create_ledger(path: Path) -> None:
+    """Make the ledger aside and move it into place, so that a half-made one is never opened."""
+    new = path / f"{DATABASE}.new"
+    for leftover in (new, path / f"{DATABASE}.new.wal"):
+        leftover.unlink(missing_ok=True)
+    try:
+        with duckdb.connect(str(new)) as connection:
+            connection.execute(schema_statements())
+            connection.execute("INSERT INTO meta VALUES ('format', ?)", [FORMAT])
+    except duckdb.Error as error:
+        raise StoreError(
+            f"{path}: DuckDB cannot write there ({first_line(error)}); choose another place"
+        ) from None
+    new.chmod(0o600)
+    with suppress(OSError):  # the folder may be somebody else's, who has let this user write to it
+        path.chmod(0o700)
+    new.rename(path / DATABASE)
+
+
+@contextmanager
+def connected(path: Path, write: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The ledger's connection, closed in the end. Raises StoreError when DuckDB cannot open the file."""
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": _MEMORY_LIMIT,
+        "temp_directory": str(path / "staging" / "spill"),
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+        "preserve_insertion_order": False,
+        # A report scans the parts several times; an ingest reads them once and would only grow with the store.
+        "enable_external_file_cache": not write,
+    }
+    try:
+        connection = duckdb.connect(str(path / DATABASE), read_only=not write, config=config)
+    except duckdb.Error as error:
+        raise StoreError(
+            f"{path / DATABASE}: DuckDB cannot open it ({first_line(error)}); "
+            "if no other program holds it, make a new store from the logs"
+        ) from None
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def has_unfinished_commit(path: Path) -> bool:
+    """Whether a crash has left parts that `Store` has to move or to delete."""
+    try:
+        found = (path / "staging").rglob("*")
+        return any(entry.suffix == ".parquet" or entry.name == REPLACED for entry in found)
+    except OSError:
+        return False
