@@ -16,9 +16,10 @@ import pyarrow.json
 from analyzer.cloudtrail import TEXT_BOUND, TRAIL_FILE
 
 _TRAIL_FILE = re.compile(rb'\s{0,64}\{\s{0,64}"Records"\s{0,64}:\s{0,64}\[')
-_NO_JSON = re.compile(rb"[:,\[]\s*-?(?:NaN|Inf(?:inity)?)\s*[,\]}]")
-"""Numbers that `pyarrow.json` takes; JSON knows none of them, and Python's parser some."""
-_NO_JSON_MARKS = (b"NaN", b"Inf")
+_NO_JSON = (re.compile(rb"NaN\s*[,\]}]"), re.compile(rb"Inf(?:inity)?\s*[,\]}]"))
+"""Numbers that `pyarrow.json` takes; JSON knows none of them, and Python's parser some. A pattern for each: what
+begins with plain letters is searched for ten times as fast. In a text they only cost the fast way.
+"""
 _DEEP = (b"]" * 64, b"}" * 64, b"}]" * 32)
 _PARSE = pa.json.ParseOptions(
     explicit_schema=TRAIL_FILE, newlines_in_values=True, unexpected_field_behavior="ignore"
@@ -40,7 +41,7 @@ def looks_like_trail_file(data: bytes) -> bool:
         _TRAIL_FILE.match(data) is not None
         and _is_utf8(data)
         and not looks_deep(data)
-        and not (any(mark in data for mark in _NO_JSON_MARKS) and _NO_JSON.search(data))
+        and not any(number.search(data) for number in _NO_JSON)
     )
 
 
