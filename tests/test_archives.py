@@ -375,6 +375,16 @@ def test_a_sparse_file_in_a_tar_is_not_unpacked() -> None:
     assert (found.reason, found.detail) == ("damaged_archive", "a sparse file")
 
 
+def test_a_sparse_file_in_pax_form_is_not_unpacked() -> None:
+    about = b"22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n"
+    header, member = tarfile.TarInfo("pax"), tarfile.TarInfo("a.json")
+    header.type, header.size, member.size = tarfile.XHDTYPE, len(about), 8 * LIMIT
+    head = header.tobuf(tarfile.USTAR_FORMAT) + about.ljust(512, b"\0") + member.tobuf(tarfile.USTAR_FORMAT)
+    (found,), peak = peak_of(gzip.compress(head + b"4000000\n" + b"1\n" * 4 * LIMIT, 1))
+    assert (found.reason, found.detail) == ("damaged_archive", "a sparse file")
+    assert peak < 4 * LIMIT
+
+
 @pytest.mark.parametrize("pack", [tarred, zipped])
 def test_a_long_name_of_a_member_tells_its_account_and_an_endless_one_does_not(
     pack: Callable[[Members], bytes],
