@@ -109,7 +109,7 @@ def _run_again(target: str, file: Path) -> None:
 
 
 def _campaign(asked: argparse.Namespace, crashes: Path) -> int:
-    until = time.monotonic() + asked.seconds
+    until = time.monotonic() + asked.seconds - 2 * _STARTING
     print(f"{'target':20}{'executions':>12}{'edges':>8}{'features':>10}{'failures':>10}", flush=True)
     results = []
     for number, target in enumerate(NAMES):
