@@ -171,7 +171,8 @@ class _Fields:
 def _baseline(document: _Fields, name: str) -> Baseline:
     version = document.number("schema_version")
     if version != _KNOWN_SCHEMA:
-        raise _Mismatch(f"schema_version is {version}, and this version reads {_KNOWN_SCHEMA}")
+        shown = version if version < 1000 else "no small number"
+        raise _Mismatch(f"schema_version is {shown}, and this version reads {_KNOWN_SCHEMA}")
     rows = {(row.text("account_id"), row.text("region")): _row(row) for row in document.objects("verdicts")}
     question = document.object("question") if "question" in document else None
     callers = document.objects("global_callers") if "global_callers" in document else None

@@ -124,7 +124,9 @@ class Exemptions:
 def parse_exceptions(content: bytes, name: str) -> tuple[Exemption, ...]:
     """Read an exceptions file. `name` stands in messages. Raises UsageError with place, fault and remedy."""
     try:
-        document = tomllib.loads(content.decode("utf-8"))
+        # Windows editors put a byte order mark before UTF-8.
+        text = content.decode("utf-8-sig")
+        document = tomllib.loads(text)
     except UnicodeDecodeError as error:
         raise UsageError(f"{name}: byte {error.start} is not UTF-8; save the file as UTF-8") from None
     except RecursionError:
@@ -136,7 +138,7 @@ def parse_exceptions(content: bytes, name: str) -> tuple[Exemption, ...]:
     entries = document.get("exception", [])
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise UsageError(f"{name}: exceptions are tables that begin with [[exception]]; {_SEE}")
-    places = _places(content.decode("utf-8"), len(entries), name)
+    places = _places(text, len(entries), name)
     return tuple(_exemption(entry, place) for entry, place in zip(entries, places, strict=True))
 
 
@@ -199,5 +201,9 @@ def _expires(value: object, place: str) -> date:
 
 
 def _quoted(value: object) -> str:
-    text = repr(value) if isinstance(value, str) else str(value)
+    try:
+        text = repr(value) if isinstance(value, str) else str(value)
+    except ValueError:
+        # Python reads hexadecimal digits without end, and writes no more than a few thousand decimal ones.
+        text = "a number of thousands of digits"
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

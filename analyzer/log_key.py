@@ -12,6 +12,9 @@ from datetime import date
 
 LOG_FOLDER = "CloudTrail"
 DIGEST_FOLDER = "CloudTrail-Digest"
+LONGEST = 8192
+"""Most characters of a key or path that is looked at: S3 allows 1,024, Linux 4,096, an archive any number."""
+
 EVENT_HISTORY_FOLDER = "event-history"
 """In place of a folder, for a day that was asked from Event history."""
 
@@ -59,6 +62,8 @@ def parse_log_key(key: str) -> LogKey | None:
 
     The folders are believed before the name. Back slashes count as separators.
     """
+    if len(key) > LONGEST:
+        return None
     key = key.replace("\\", "/")
     if match := _PATH.search(key):
         organization, account_id, folder, region, *ymd = match.groups()

@@ -6,6 +6,7 @@ import random
 import stat
 import struct
 import tarfile
+import tracemalloc
 import zipfile
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -330,6 +331,67 @@ def test_a_gzipped_member_above_the_limit_is_rejected_and_the_rest_is_read(tmp_p
     balance = balance_of({"x": zipped(members)}, tmp_path)
     assert balance.files_rejected == {"too_large": 1}
     assert balance.records.kept == 2
+
+
+def peak_of(data: bytes) -> tuple[list[Any], int]:
+    """What is read of an archive, and the most memory that it took."""
+    tracemalloc.start()
+    found = read_all(data)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return found, peak
+
+
+@pytest.mark.parametrize("compression", ["deflated", "bzip2"])
+def test_a_member_that_swells_is_not_unpacked_beyond_the_limit(compression: str) -> None:
+    (found,), peak = peak_of(zipped({"bomb.json": bytes(64 * LIMIT)}, COMPRESSIONS[compression]))
+    assert found.reason == "too_large"
+    assert peak < 24 * LIMIT
+
+
+def test_a_damaged_member_in_bzip2_is_rejected() -> None:
+    packed = bytearray(zipped(MEMBERS, zipfile.ZIP_BZIP2))
+    packed[90] ^= 0xFF
+    first, _ = read_all(bytes(packed))
+    assert first.reason == "damaged_archive"
+
+
+@pytest.mark.parametrize(
+    "kind", [tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE]
+)
+def test_a_header_that_swells_is_not_read(kind: bytes) -> None:
+    header = tarfile.TarInfo("././@LongLink")
+    header.type, header.size = kind, 64 * LIMIT
+    packed = gzip.compress(header.tobuf(format=tarfile.GNU_FORMAT) + bytes(64 * LIMIT), 1)
+    (found,), peak = peak_of(packed)
+    assert (found.reason, found.detail) == ("damaged_archive", f"a header of {64 * LIMIT} bytes")
+    assert peak < 4 * LIMIT
+
+
+def test_a_sparse_file_in_a_tar_is_not_unpacked() -> None:
+    header = tarfile.TarInfo("a.json")
+    header.type = tarfile.GNUTYPE_SPARSE
+    (found,) = read_all(header.tobuf(format=tarfile.GNU_FORMAT) + b"1" * 2048 + bytes(1024))
+    assert (found.reason, found.detail) == ("damaged_archive", "a sparse file")
+
+
+def test_a_sparse_file_in_pax_form_is_not_unpacked() -> None:
+    about = b"22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n"
+    header, member = tarfile.TarInfo("pax"), tarfile.TarInfo("a.json")
+    header.type, header.size, member.size = tarfile.XHDTYPE, len(about), 8 * LIMIT
+    head = header.tobuf(tarfile.USTAR_FORMAT) + about.ljust(512, b"\0") + member.tobuf(tarfile.USTAR_FORMAT)
+    (found,), peak = peak_of(gzip.compress(head + b"4000000\n" + b"1\n" * 4 * LIMIT, 1))
+    assert (found.reason, found.detail) == ("damaged_archive", "a sparse file")
+    assert peak < 4 * LIMIT
+
+
+@pytest.mark.parametrize("pack", [tarred, zipped])
+def test_a_long_name_of_a_member_tells_its_account_and_an_endless_one_does_not(
+    pack: Callable[[Members], bytes],
+) -> None:
+    names = ["x" * 3000 + "/" + key(), "x" * 9000 + "/" + key()]
+    members = [item for item, _ in read_all(pack(dict.fromkeys(names, b"{}")))]
+    assert [item.log_key is not None for item in members] == [True, False]
 
 
 def test_an_archive_may_be_larger_than_the_limit_for_a_document(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tracemalloc
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -381,6 +382,67 @@ def test_a_deep_record_can_be_shown_or_was_rejected(depth: int, tmp_path: Path) 
     write_tree(tmp_path / "logs", {"deep.json": nested(depth, " ")})
     code, _ = run("show", "deep", tmp_path / "logs", out=tmp_path)
     assert code in (0, 2)
+
+
+def test_a_record_as_deep_as_the_parser_goes_stops_nothing() -> None:
+    for depth in range(850, 1000):
+        deep = b'{"eventName":"AssumeRole","x":' + b"[ " * depth + b"] " * depth + b"}"
+        reading, events = read(deep)
+        assert reading.outcome is Outcome.REJECTED or reading.seen == 1
+        assert len(events) == 0
+
+
+@pytest.mark.parametrize("array", [b'{"Records":[@]', b"[@]"])
+@pytest.mark.parametrize("rest", [b',"Records":[{}]}', b"{}", b"]"])
+def test_what_follows_the_records_of_a_deep_document_is_told(array: bytes, rest: bytes) -> None:
+    deep = b"[" * 300 + b"]" * 300
+    reading, _ = read(array.replace(b"@", deep) + rest)
+    assert dict(reading.rejected) == {"nested_too_deep": 1, "unrecognized": 1}
+
+
+def test_a_deep_document_without_its_last_brace_is_truncated() -> None:
+    assert read(b'{"Records":[' + b"[" * 300 + b"]" * 300 + b"]")[0].reason == "truncated_json"
+
+
+def test_a_long_text_in_a_deep_document_costs_little_memory() -> None:
+    data = b'{"Records":[{"userAgent":"' + b"a" * 2_000_000 + b"]" * 64 + b'"}]} x'
+    tracemalloc.start()
+    read(data)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 40_000_000
+
+
+# Values one after another
+
+
+def test_values_of_any_length_follow_one_another() -> None:
+    lengths = (1, 3900, *range(4020, 4120, 7), 40_000, 300_000)
+    files = [trail_file(record(f"e{length}", userAgent="a" * length)) for length in lengths]
+    reading, events = read(b" ".join([b"{}", *files, b"9" * 4080, b"9" * 20_000, files[0]]))
+    assert (reading.seen, dict(reading.rejected)) == (len(files) + 4, {"unrecognized": 1, "not_an_object": 2})
+    assert events.column("event_id").to_pylist() == [f"e{length}" for length in (*lengths, 1)]
+
+
+def test_thousands_of_broken_lines_cost_no_other_record() -> None:
+    reading, events = read(b"{}\n" + b"{x\n" * 20_000 + trail_file(record("e1")))
+    assert (reading.seen, dict(reading.rejected)) == (20_002, {"unrecognized": 1, "not_json": 20_000})
+    assert len(events) == 1
+
+
+def test_values_that_are_broken_far_behind_their_line_are_not_tried_for_ever() -> None:
+    reading, _ = read(b"{}\n" + b"[1,\n" * 900 + b"1,\n" * 5_000 + b"x")
+    assert reading.rejected["not_json"] < 200
+
+
+@pytest.mark.parametrize("name", [b'"Records"', b'"\\u0052ecords"', b'"Record\\u0073"'])
+@pytest.mark.parametrize("before", [b"", b"{}\n", b"2026-10-01T12:00:00.123Z "])
+def test_two_lists_of_records_in_one_object_lose_none_without_a_word(before: bytes, name: bytes) -> None:
+    lists = b'{"Records":[' + json.dumps(record("e1")).encode() + b"]," + name + b":[]}"
+    reading, _ = read(before + lists + b"\n" + json.dumps(record("e2")).encode())
+    assert reading.rejected["unrecognized"] == 1 + before.startswith(b"{}")
+    alone, _ = read(lists)
+    assert (alone.outcome, alone.reason) == (Outcome.REJECTED, "unrecognized")
 
 
 @pytest.mark.parametrize("data", [b"[" * 100_000, b'{"a":' * 100_000, b"[" * 100_000 + b"]" * 100_000])

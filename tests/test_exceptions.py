@@ -37,6 +37,11 @@ def exception(
     )
 
 
+def test_a_byte_order_mark_before_the_file_is_no_fault() -> None:
+    (found,) = parse_exceptions(b"\xef\xbb\xbf" + exception().encode(), "exceptions.toml")
+    assert found.account == ACCOUNT
+
+
 def calls(*principals: str, **fields: Any) -> list[Any]:
     return [
         record(

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from analyzer.cloudtrail import RECORD, TEXT_BOUND
-from analyzer.decoding.json_values import Json, has_doubled_key, parse, parse_at
+from analyzer.decoding.json_values import Json, has_doubled_key, parse, parse_at, parse_beginning
 from analyzer.decoding.outcome import Outcome, Reading, rejected, skipped
 from analyzer.decoding.shapes import Found, export_line, is_recognized, unwrap
 from analyzer.decoding.statements import Statement, read_statement
@@ -24,10 +24,14 @@ from analyzer.log_key import LogKey
 DEPTH_LIMIT = 200
 """Levels of nesting a record may have. CloudTrail's stay below twenty; Python's parser stops near a thousand."""
 
+_PATIENCE = 20
+"""How often all of a text may be read in vain, for values that open and are broken far behind their line."""
+
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _EVENT_HISTORY_CSV = re.compile(r'^"?Event (?:name|time|ID)"?,', re.IGNORECASE)
 _RECORDS_ARRAY = re.compile(r'\s*(?:\{\s*"Records"\s*:\s*)?\[')
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[\[\]{},]', re.DOTALL)
+# Possessive: a repetition that could be gone back on costs a hundred bytes of memory for each character.
+_TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[\]{},]', re.DOTALL)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -75,7 +79,11 @@ def raw_records(data: bytes, limit: int) -> Iterator[tuple[str, dict[str, Json]]
     """Event id (derived where there is none) and raw record of every record in a document that parses."""
     for found in _find(data, limit, True):
         if isinstance(found, Found) and found.record is not None:
-            yield event_id_of(found.record), found.record
+            try:
+                event_id = event_id_of(found.record)
+            except RecursionError:
+                continue  # It was rejected, see `_account_for`.
+            yield event_id, found.record
 
 
 def event_id_of(record: dict[str, Json]) -> str:
@@ -100,7 +108,12 @@ def _account_for(found: Found, document: LenientDocument) -> None:
     elif found.record is not None:
         odd: list[str] = []
         record = _coerce(found.record, RECORD, "", odd)
-        record["eventID"] = event_id_of(found.record)
+        try:
+            record["eventID"] = event_id_of(found.record)
+        except RecursionError:
+            # Python's writer gives up a few levels before its parser.
+            reading.reject_record("nested_too_deep", found.position)
+            return
         for path in odd:
             reading.note("unexpected_type", found.position, path)
         document.records.append(record)
@@ -162,7 +175,7 @@ def _find_values(text: str, limit: int, is_log_name: bool) -> Iterator[Found | R
         yield rejected("event_history_csv")
         return
     try:
-        value, end = parse_at(stripped)
+        value, end = parse_beginning(stripped)
     except json.JSONDecodeError as error:
         yield from _find_lines(stripped, limit, is_log_name, error)
         return
@@ -178,29 +191,40 @@ def _find_values(text: str, limit: int, is_log_name: bool) -> Iterator[Found | R
 def _find_in_document(value: Json, text: str, limit: int) -> Iterator[Found | Reading]:
     if isinstance(value, list) and value and not any(is_recognized(element) for element in value):
         yield rejected("unrecognized", "an array without any record")
-    elif value == [] or (isinstance(value, dict) and value.get("Records") == []):
+    elif value == []:
         yield Found("")
-    elif isinstance(value, dict) and "Records" in value and has_doubled_key(text, "Records"):
+    elif _names_records_twice(value, text):
         yield rejected("unrecognized", "it names Records twice")
+    elif isinstance(value, dict) and value.get("Records") == []:
+        yield Found("")
     elif isinstance(value, dict | list):
         yield from unwrap(value, limit)
     else:
         yield rejected("unrecognized", "a single JSON value")
 
 
+def _names_records_twice(value: Json, text: str) -> bool:
+    """Whether records of a value are lost in parsing, which keeps the last of two lists."""
+    return isinstance(value, dict) and "Records" in value and has_doubled_key(text, "Records")
+
+
 def _find_in_sequence(text: str, limit: int) -> Iterator[Found]:
     """Values one after another, with or without line ends between; a broken one costs its line."""
-    at, number = 0, 0
+    at, number, wasted = 0, 0, 0
     while at < len(text):
         number += 1
         try:
             value, end = parse_at(text, at)
-        except ValueError:
+        except json.JSONDecodeError as error:
+            wasted += error.pos
+            if wasted > _PATIENCE * len(text):
+                yield Found(f"value {number}", rejected="not_json", detail="nothing behind it was read")
+                return
             yield Found(f"value {number}", rejected="not_json")
             end = text.find("\n", at)
             end = len(text) if end < 0 else end
         else:
-            yield from _in_sequence(value, limit, f"value {number}")
+            yield from _in_sequence(value, text[at:end], limit, f"value {number}")
         at = end
         while at < len(text) and text[at].isspace():
             at += 1
@@ -222,14 +246,18 @@ def _find_lines(
             found.append(Found(f"line {number}", rejected="not_json"))
             continue
         anything = anything or is_recognized(value)
-        found.extend(_in_sequence(value, limit, f"line {number}"))
+        found.extend(_in_sequence(value, message, limit, f"line {number}"))
     if anything:
         yield from found
     else:
         yield _unreadable(text, is_log_name, error)
 
 
-def _in_sequence(value: Json, limit: int, position: str) -> Iterator[Found]:
+def _in_sequence(value: Json, text: str, limit: int, position: str) -> Iterator[Found]:
+    """What one value among others holds; `text` is its own."""
+    if _names_records_twice(value, text):
+        yield Found(position, rejected="unrecognized", detail="it names Records twice")
+        return
     for one in unwrap(value, limit, position):
         yield replace(one, whole_file=False)
 
@@ -259,6 +287,7 @@ def _find_deep(text: str, limit: int) -> Iterator[Found | Reading]:
     if array is None:
         yield rejected("nested_too_deep")
         return
+    is_record = "{" in array[0]
     index, start, depth, deepest = 0, array.end(), 0, 0
     for token in _TOKEN.finditer(text, array.end()):
         mark = token[0]
@@ -270,12 +299,20 @@ def _find_deep(text: str, limit: int) -> Iterator[Found | Reading]:
         if depth < 0 or (depth == 0 and mark == ","):
             element = text[start : token.start()]
             if element.strip():
-                is_record = "{" in array[0]
                 yield from _deep_element(element, deepest, limit, f"record {index + 1}", is_record)
             if depth < 0:
+                yield from _behind_deep(text[token.end() :].strip(), "}" if is_record else "")
                 return
             index, start, deepest = index + 1, token.end(), 0
     yield rejected("truncated_json")
+
+
+def _behind_deep(rest: str, end: str) -> Iterator[Found | Reading]:
+    """What follows the records of a deep document is not read: nothing but its end should."""
+    if not rest and end:
+        yield rejected("truncated_json")
+    elif rest != end:
+        yield Found("behind the records", rejected="unrecognized", detail="in a document nested too deep")
 
 
 def _deep_element(element: str, depth: int, limit: int, position: str, is_record: bool) -> Iterator[Found]:
@@ -290,4 +327,4 @@ def _deep_element(element: str, depth: int, limit: int, position: str, is_record
     if isinstance(value, dict) and is_record:
         yield Found(position, record=value)
     else:
-        yield from _in_sequence(value, limit, position)
+        yield from _in_sequence(value, element, limit, position)

@@ -1,5 +1,7 @@
 """Zip and tar archives: told by their content, read member by member, nothing ever unpacked to disk."""
 
+import bz2
+import copy
 import lzma
 import struct
 import tarfile
@@ -7,7 +9,7 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterator
-from typing import IO, cast
+from typing import IO, Self, cast
 
 from isal import igzip
 
@@ -24,8 +26,10 @@ _DAMAGE: tuple[type[Exception], ...] = (
     lzma.LZMAError,
     struct.error,
     EOFError,
+    IndexError,
     OSError,
     OverflowError,
+    MemoryError,
     NotImplementedError,
     RuntimeError,
     ValueError,
@@ -62,19 +66,47 @@ def _read_zip(
     names: Counter[str] = Counter()
     with zipfile.ZipFile(stream) as file:
         for info in file.infolist():
-            if info.is_dir():
+            if info.filename.endswith("/"):
                 continue
             member = _member(archive, info.filename, info.file_size, names)
             if info.flag_bits & 1:
                 yield Unreadable(member.uri, member.name, "encrypted_archive")
                 continue
             try:
-                with file.open(info) as content:
-                    data = content.read(limit + 1)
+                data = _unpacked(file, info, limit)
             except _DAMAGE as error:
                 yield Unreadable(member.uri, member.name, "damaged_archive", str(error))
                 continue
             yield _checked(member, data, limit)
+
+
+def _unpacked(file: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> bytes:
+    """The bytes of a member, at most one more than the limit.
+
+    `zipfile` bounds what it unpacks for its usual methods only. A thousand bytes of bzip2 hold a gigabyte, so its
+    own reader takes the packed bytes; LZMA swells less, and is asked for a little at a time.
+    """
+    if info.compress_type == zipfile.ZIP_BZIP2:
+        with file.open(_as_stored(info)) as packed, bz2.open(packed) as content:
+            return content.read(limit + 1)
+    with file.open(info) as content:
+        if info.compress_type != zipfile.ZIP_LZMA:
+            return content.read(limit + 1)
+        data = bytearray()
+        while len(data) <= limit and (piece := content.read(min(_LZMA_PIECE, limit + 1 - len(data)))):
+            data += piece
+        return bytes(data)
+
+
+def _as_stored(info: zipfile.ZipInfo) -> zipfile.ZipInfo:
+    """A member as if it were not packed; the checksum, which is that of its content, does not count then."""
+    stored = copy.copy(info)
+    stored.compress_type, stored.file_size = zipfile.ZIP_STORED, info.compress_size
+    del stored.CRC  # bzip2 has checksums of its own
+    return stored
+
+
+_LZMA_PIECE = 4096
 
 
 def _read_tar(
@@ -82,7 +114,7 @@ def _read_tar(
 ) -> Iterator[tuple[SourceObject, bytes] | Unreadable]:
     names: Counter[str] = Counter()
     ending = _Ending(stream)
-    with tarfile.open(fileobj=cast(IO[bytes], ending), mode="r|") as file:
+    with tarfile.open(fileobj=cast(IO[bytes], ending), mode="r|", tarinfo=_Header) as file:
         for info in file:
             if info.isdir():
                 continue
@@ -97,6 +129,34 @@ def _read_tar(
             yield _checked(member, data, limit)
     if not ending.is_marked:
         raise EOFError("its end is missing")
+
+
+class _Header(tarfile.TarInfo):
+    """A header that does not make `tarfile` take more into memory than a name and some attributes need."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        """Read a header. Raises ReadError for one that announces a long extension of it."""
+        header = super().frombuf(buf, encoding, errors)
+        if header.type in _EXTENSIONS and not 0 <= header.size <= _LONGEST_EXTENSION:
+            raise tarfile.ReadError(f"a header of {header.size} bytes")
+        if header.type == tarfile.GNUTYPE_SPARSE:
+            raise tarfile.ReadError("a sparse file")
+        return header
+
+    def _proc_gnusparse_10(self, *_: object) -> None:
+        """`tarfile` comes here for a sparse file in pax form, whose map has no bound either."""
+        raise tarfile.ReadError("a sparse file")
+
+
+_EXTENSIONS = (
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+)
+_LONGEST_EXTENSION = 16 * 1024
 
 
 class _Ending:
