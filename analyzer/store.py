@@ -42,7 +42,8 @@ from analyzer.ledger import TABLES, SourceRow, ledger_rows, schema_statements, s
 from analyzer.lock import store_lock
 from analyzer.log_key import EVENT_HISTORY_FOLDER, LOG_FOLDER
 from analyzer.queries import Value, bind, compose
-from analyzer.sandbox import ask_ad_hoc
+from analyzer.sandbox import ask_ad_hoc, confine
+from analyzer.store_shape import check_answer, check_files, check_ledger, check_part
 from analyzer.version import __version__
 
 DATABASE = "sts-regions.duckdb"
@@ -169,6 +170,7 @@ def open_store(
     """
     path = path.absolute()
     _check_place(path)
+    check_files(path)
     if write:
         _prepare(path)
     elif not (path / DATABASE).is_file():
@@ -184,6 +186,7 @@ def open_store(
             try:
                 with interruptible():
                     store._check_format()
+                    check_ledger(connection, path)
                     if write:
                         store._recover()
                     store._check_parts()
@@ -257,6 +260,7 @@ def _connected(path: Path, write: bool) -> Iterator[duckdb.DuckDBPyConnection]:
             "if no other program holds it, make a new store from the logs"
         ) from None
     try:
+        confine(connection, path / "events")
         yield connection
     finally:
         connection.close()
@@ -399,6 +403,7 @@ class Store:
     def _check_parts(self) -> None:
         """Raise StoreError when events that the ledger counts are not there any more, or not as written."""
         for path, size in self._connection.execute("SELECT path, bytes FROM parts").fetchall():
+            check_part(self.path, path)
             try:
                 found = (self.path / "events" / path).stat().st_size
             except OSError:
@@ -417,7 +422,8 @@ class Store:
 
     def events_relation(self) -> str:
         """SQL of the relation `events`: all events that the ledger knows."""
-        columns = ", ".join(EVENTS.names)
+        # A cast is nothing where the type is right; in a part that is not ours it may not be.
+        columns = ", ".join(f"CAST({f.name} AS {sql_type(f.type)}) AS {f.name}" for f in EVENTS)
         if not (parts := self._parts()):
             empty = ", ".join(f"CAST(NULL AS {sql_type(f.type)}) AS {f.name}" for f in EVENTS)
             return f"SELECT {empty} WHERE FALSE"
@@ -474,15 +480,17 @@ class Store:
         sql = compose(name, self._catalogue, given)
         try:
             with interruptible():
-                return self._table(sql, bind(sql, values))
+                answer = self._table(sql, bind(sql, values))
         except (duckdb.Error, RuntimeError) as error:
             raise QueryError(f"query {name} failed: {first_line(error)}") from None
+        check_answer(answer)
+        return answer
 
     def ask_ad_hoc(self, sql: str) -> pa.Table:
         """The answer to one SELECT of a person, who sees this store only. Ends the store's other uses."""
         for name, view in self._views().items():
             self._connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {view}")
-        return ask_ad_hoc(self._connection, self.path / "events", sql)
+        return ask_ad_hoc(self._connection, sql)
 
     def span(self) -> tuple[datetime | None, datetime | None]:
         """From the first event or digest period to the last, naive UTC; None when there is none."""
@@ -648,12 +656,15 @@ class Store:
 
     def source_of(self, event_id: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
         """The stored row of an event and the ledger's row of the document it came from; None if unknown."""
-        events = self._table("SELECT * FROM events WHERE event_id = $event_id", {"event_id": event_id}).to_pylist()
-        if not events:
-            return None
-        source_id = events[0]["source_id"]
-        sources = self._table("SELECT * FROM sources WHERE source_id = $source_id", {"source_id": source_id})
-        return events[0], sources.to_pylist()[0]
+        try:
+            sql = "SELECT * FROM events WHERE event_id = $event_id"
+            if not (events := self._table(sql, {"event_id": event_id}).to_pylist()):
+                return None
+            sql = "SELECT * FROM sources WHERE source_id = $source_id"
+            (source,) = self._table(sql, {"source_id": events[0]["source_id"]}).to_pylist()
+        except (ValueError, OverflowError) as error:
+            raise StoreError(f"{self.path}: holds an event that no log gave ({error}); make a new store") from None
+        return events[0], source
 
     def fingerprint(self) -> str:
         """SHA-256 over the contents of everything read: the same for the same files, wherever they lie."""
