@@ -12,12 +12,13 @@ import pyarrow as pa
 
 from analyzer.catalogue import Catalogue
 from analyzer.duckdb_errors import first_line, interruptible
-from analyzer.errors import QueryError
+from analyzer.errors import QueryError, StoreError
 from analyzer.ledger import events_sql
 from analyzer.ledger_questions import Ledger
 from analyzer.parts import Part
 from analyzer.queries import Value, bind, compose
 from analyzer.sandbox import ask_ad_hoc
+from analyzer.store_shape import check_answer
 
 
 class Events(Ledger):
@@ -88,24 +89,29 @@ class Events(Ledger):
         sql = compose(name, self._catalogue, given)
         try:
             with interruptible():
-                return self._table(sql, bind(sql, values))
+                answer = self._table(sql, bind(sql, values))
         except (duckdb.Error, RuntimeError) as error:
             raise QueryError(f"query {name} failed: {first_line(error)}") from None
+        check_answer(answer)
+        return answer
 
     def ask_ad_hoc(self, sql: str) -> pa.Table:
         """The answer to one SELECT of a person, who sees this store only. Ends the store's other uses."""
         for name, view in self._views().items():
             self._connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {view}")
-        return ask_ad_hoc(self._connection, self.path / "events", sql)
+        return ask_ad_hoc(self._connection, sql)
 
     def source_of(self, event_id: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
         """The stored row of an event and the ledger's row of the document it came from; None if unknown."""
-        events = self._table("SELECT * FROM events WHERE event_id = $event_id", {"event_id": event_id}).to_pylist()
-        if not events:
-            return None
-        source_id = events[0]["source_id"]
-        sources = self._table("SELECT * FROM sources WHERE source_id = $source_id", {"source_id": source_id})
-        return events[0], sources.to_pylist()[0]
+        try:
+            sql = "SELECT * FROM events WHERE event_id = $event_id"
+            if not (events := self._table(sql, {"event_id": event_id}).to_pylist()):
+                return None
+            sql = "SELECT * FROM sources WHERE source_id = $source_id"
+            (source,) = self._table(sql, {"source_id": events[0]["source_id"]}).to_pylist()
+        except (ValueError, OverflowError) as error:
+            raise StoreError(f"{self.path}: holds an event that no log gave ({error}); make a new store") from None
+        return events[0], source
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -165,7 +165,9 @@ def events_sql(files: Sequence[Path], *more: str) -> str:
         nothing += [f"CAST(NULL AS VARCHAR) AS {name}" for name in more]
         return f"SELECT {', '.join(nothing)} WHERE FALSE"
     listed = ", ".join("'" + str(file).replace("'", "''") + "'" for file in files)
-    return f"SELECT {', '.join([*EVENTS.names, *more])} FROM read_parquet([{listed}], hive_partitioning = false)"
+    # A cast is nothing where the type is right; in a part that is not ours it may not be.
+    columns = [f"CAST({f.name} AS {sql_type(f.type)}) AS {f.name}" for f in EVENTS]
+    return f"SELECT {', '.join([*columns, *more])} FROM read_parquet([{listed}], hive_partitioning = false)"
 
 
 def sql_type(arrow_type: pa.DataType) -> str:

@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from analyzer.errors import StoreBusy
+from analyzer.errors import StoreBusy, StoreError
 
 _RETRY_SECONDS = 0.2
+_LONGEST_NAME = 20
+"""Bytes of a holder's name, a process number. A longer file is somebody's, perhaps by a hard link: not emptied."""
 
 
 @contextmanager
@@ -18,13 +20,15 @@ def store_lock(path: Path, *, write: bool, on_wait: Callable[[str], None]) -> It
 
     `on_wait` is told once who that is. The lock goes with the process, so a killed one holds nothing. A reader
     who may not even create the file reads without: nobody can write there.
-    Raises StoreBusy when a writer cannot lock.
+    Raises StoreBusy when a writer cannot lock, StoreError when another file is in the lock's place.
     """
     handle = _open(path, write)
     if handle is None:
         yield
         return
     try:
+        if os.fstat(handle).st_size > _LONGEST_NAME:
+            raise StoreError(f"{path}: is no lock but another file; remove it if it is nothing you need")
         _acquire(handle, fcntl.LOCK_EX if write else fcntl.LOCK_SH, on_wait)
         if write:
             os.ftruncate(handle, 0)
@@ -40,12 +44,12 @@ def store_lock(path: Path, *, write: bool, on_wait: Callable[[str], None]) -> It
 
 def _open(path: Path, write: bool) -> int | None:
     try:
-        return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         if write:
             raise StoreBusy(f"{path}: cannot be locked ({error.strerror}); check the permissions") from None
     try:
-        return os.open(path, os.O_RDONLY)
+        return os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     except OSError:
         return None
 
@@ -66,7 +70,7 @@ def _acquire(handle: int, operation: int, on_wait: Callable[[str], None]) -> Non
 
 def _holder(handle: int) -> str:
     """The writer that holds the store; readers leave no name."""
-    text = os.pread(handle, 20, 0)
+    text = os.pread(handle, _LONGEST_NAME, 0)
     return f"process {int(text)}" if text.isdigit() and _is_alive(int(text)) else "another process"
 
 

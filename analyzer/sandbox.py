@@ -1,7 +1,9 @@
-"""Ad hoc SQL from a person: it reads the store and nothing else.
+"""What SQL may reach: the store and nothing else, whoever wrote it.
 
-DuckDB runs with external access off except for the store's own Parquet, extensions and Python objects out of
-reach, and its configuration locked; the ledger is opened read-only; only a single SELECT is accepted.
+A person writes ad hoc SQL; whoever hands over a store wrote the views in its DuckDB file. So on every connection
+to a store external access is off except for the store's own Parquet, extensions and Python objects are out of
+reach, and the configuration is locked. Ad hoc SQL runs besides on a ledger that is opened read-only, and only a
+single SELECT of it is accepted.
 """
 
 from pathlib import Path
@@ -13,15 +15,26 @@ from analyzer.duckdb_errors import first_line, interruptible
 from analyzer.errors import QueryError
 
 
-def ask_ad_hoc(connection: duckdb.DuckDBPyConnection, events_folder: Path, sql: str) -> pa.Table:
-    """The answer to one SELECT. The connection stays locked afterwards. Raises QueryError."""
+def confine(connection: duckdb.DuckDBPyConnection, *folders: Path) -> None:
+    """Let SQL on a connection reach files in the folders, the connection's own file, and nothing else, for good."""
+    listed = ", ".join("'" + str(folder).replace("'", "''") + "/'" for folder in folders)
+    for setting in (
+        f"allowed_directories = [{listed}]",
+        "enable_external_access = false",
+        "python_enable_replacements = false",
+        "lock_configuration = true",
+    ):
+        connection.execute(f"SET {setting}")
+
+
+def ask_ad_hoc(connection: duckdb.DuckDBPyConnection, sql: str) -> pa.Table:
+    """The answer to one SELECT on a confined connection. Raises QueryError."""
     try:
         statements = duckdb.extract_statements(sql)
     except duckdb.Error as error:
         raise QueryError(f"the SQL cannot be parsed: {first_line(error)}") from None
     if len(statements) != 1 or statements[0].type is not duckdb.StatementType.SELECT:
         raise QueryError("only a single SELECT is accepted: ad hoc SQL reads the store and changes nothing")
-    _lock(connection, events_folder)
     try:
         with interruptible():
             return connection.sql(statements[0].query).to_arrow_table()
@@ -29,14 +42,3 @@ def ask_ad_hoc(connection: duckdb.DuckDBPyConnection, events_folder: Path, sql: 
         raise QueryError(f"refused: {first_line(error)}; ad hoc SQL sees the store only") from None
     except (duckdb.Error, RuntimeError) as error:
         raise QueryError(f"the query failed: {first_line(error)}") from None
-
-
-def _lock(connection: duckdb.DuckDBPyConnection, events_folder: Path) -> None:
-    folder = str(events_folder).replace("'", "''")
-    for setting in (
-        f"allowed_directories = ['{folder}/']",
-        "enable_external_access = false",
-        "python_enable_replacements = false",
-        "lock_configuration = true",
-    ):
-        connection.execute(f"SET {setting}")

@@ -57,6 +57,7 @@ from analyzer.store_place import (
     has_unfinished_commit,
     make_folders,
 )
+from analyzer.store_shape import check_files, check_ledger, check_part
 from analyzer.version import __version__
 
 _WRITERS = 2
@@ -80,6 +81,7 @@ def open_store(
     """
     path = path.absolute()
     check_place(path)
+    check_files(path)
     if write:
         make_folders(path)
     else:
@@ -112,6 +114,7 @@ def opened_as_it_is(
     """
     path = path.absolute()
     check_place(path)
+    check_files(path)
     check_presence(path)
     with store_lock(path / "lock", write=False, on_wait=on_wait), connected(path, False) as connection:
         store = Store(path, connection, catalogue)
@@ -337,6 +340,7 @@ class Store(Events):
     # Opening
 
     def _check_format(self) -> None:
+        """Raise StoreError unless the ledger is one of this version, and as this product makes it."""
         try:
             (found,) = self._row("SELECT value FROM meta WHERE name = 'format'")
         except (duckdb.CatalogException, IndexError):
@@ -346,10 +350,12 @@ class Store(Events):
                 f"{self.path}: has store format {found}, this version reads {FORMAT}; "
                 "use the version that wrote it, or make a new store from the logs"
             )
+        check_ledger(self._connection, self.path)
 
     def _check_parts(self) -> None:
         """Raise StoreError when events that the ledger counts are not there any more, or not as written."""
         for part in self.parts():
+            check_part(self.path, part.path)
             try:
                 found = (self.path / "events" / part.path).stat().st_size
             except OSError:

@@ -10,6 +10,7 @@ import duckdb
 from analyzer.duckdb_errors import first_line
 from analyzer.errors import StoreError
 from analyzer.ledger import schema_statements
+from analyzer.sandbox import confine
 
 DATABASE = "sts-regions.duckdb"
 FORMAT = "3"
@@ -87,6 +88,7 @@ def connected(path: Path, write: bool) -> Iterator[duckdb.DuckDBPyConnection]:
             "if no other program holds it, make a new store from the logs"
         ) from None
     try:
+        confine(connection, path / "events", path / "staging")
         yield connection
     finally:
         connection.close()
