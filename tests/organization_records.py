@@ -74,7 +74,7 @@ ODD_FIELDS = (
     *("additionalEventData.RequestDetails.awsServingRegion", "responseElements.credentials.sessionToken"),
 )
 LOSABLE = ("tlsDetails", "additionalEventData", "requestParameters", "responseElements", "resources")
-ODD_VALUES: tuple[Any, ...] = (7, 0, -1.5, 111122223333, True, None, [], ["x"], {}, {"x": 1}, "", "text")
+ODD_VALUES: tuple[Any, ...] = (7, 0, -1.5, 111122223333, True, None, [], ["x"], {}, {"x": 1}, "", "", "", "text")
 
 
 class Happenings:
@@ -257,6 +257,8 @@ class Happenings:
             who |= {"principalId": f"P:{self.rng.randrange(3)}"}
             who |= {"identityProvider": self.rng.choice(providers)} if self.chance(0.7) else {}
             record["userIdentity"] = who
+        elif name in UNKNOWN:
+            record["requestParameters"] = {"roleArn": self.arn(target, "iam", role)}
         record["responseElements"] = answer if name in ISSUING else None
 
     def show_endpoint(self, record: Record, account: str, region: str) -> None:
@@ -306,12 +308,15 @@ class Happenings:
             caller["invokedBy"] = "athena.amazonaws.com"
         if self.chance(0.1):
             record["userIdentity"].pop("arn", None)
+        if self.chance(0.2):
+            copy["tlsDetails"] = {"clientProvidedHostHeader": self.rng.choice(STRANGE_HOSTS)}
         for half in (record, copy):
             for name in LOSABLE:
                 if self.chance(0.25):
                     half.pop(name, None)
         if owner == VENDOR and self.chance(0.5):  # the other way round: the vendor assumes our role
-            copy |= {"recipientAccountId": account, "userIdentity": caller | {"accountId": VENDOR}}
+            caller |= {"accountId": self.rng.choice([VENDOR, "888877776666"]), "principalId": "AIDAVENDOR"}
+            copy |= {"recipientAccountId": account}
             copy |= {"requestParameters": {"roleArn": self.arn(account, "iam", "role/for-vendor")}}
             record.clear()
             record |= copy

@@ -5,6 +5,7 @@ unpacked, archived), the digests of trails with all kinds of damage, description
 """
 
 import gzip
+import hashlib
 import io
 import json
 import random
@@ -20,6 +21,8 @@ from digest_chain import DigestChain
 from organization_records import REGIONS, Happenings, Place, Record
 
 ORGANIZATION = "o-exampleorg1"
+STRANGER = "555566667777"
+"""An account of which there is no log file but in a copy without folders."""
 TRAILS = ("org-trail", "audit")
 _MANAGEMENT = {"Field": "eventCategory", "Equals": ["Management"]}
 
@@ -48,7 +51,10 @@ SELECTORS: Sequence[Record] = (
     _advanced({"Field": "eventSource", "Equals": ["sts.amazonaws.com"]}),
     {"AdvancedEventSelectors": [{"FieldSelectors": [{"Field": "eventCategory", "Equals": ["Data"]}]}]},
 )
-DAMAGES = ("lose", "alter", "malform", "cut", "copy", "fork", "swap", "lose log", "alter log", "cut log")
+DAMAGES = (
+    *("lose", "cut", "malform", "alter", "alter two", "fork", "fork two", "copy", "mislay", "swap"),
+    *("lose log", "alter log", "cut log"),
+)
 NONSENSE = (
     b'{"Records":[{]}',
     b"<html>denied</html>",
@@ -112,6 +118,8 @@ class _Maker:
         for account, region in sorted({place[:2] for place in self.happenings.records}):
             for trail in self.rng.sample(TRAILS, self.rng.choice([0, 0, 0, 1, 1, 2])):
                 self.write_digests(account, region, trail)
+        if self.chance(0.15):
+            self.write_digests(STRANGER, "eu-utopia-1", TRAILS[0])
         self.write_strangers()
         descriptions = self.trail_descriptions() if self.chance(0.6) else {}
         if self.chance(0.5):
@@ -173,12 +181,15 @@ class _Maker:
             self.files["README.txt"] = b"not a log\n"
         if self.chance(0.2):
             for kind in ("Insight", "NetworkActivity", "Aggregated"):
-                self.files[self.key(*place, f"CloudTrail-{kind}")] = self.pack([record | {"eventCategory": kind}])
+                key = self.key(account, "eu-utopia-1", self.days[0], f"CloudTrail-{kind}")
+                self.files[key] = self.pack([record | {"eventCategory": kind}])
         if self.chance(0.15):
             note = record | {"eventSource": "aws:s3"}
             self.files[self.rng.choice(["notes.json", self.key(*place)])] = self.pack([note])
         if self.chance(0.15):
             self.files["download.json"] = self.pack([record])
+        if self.chance(0.15):
+            self.files[f"copied/{own_name(self.key(STRANGER, *place[1:]))}"] = self.pack([])
         if self.chance(0.2):
             known = [one for records in self.happenings.records.values() for one in records]
             own = [one for one in known if isinstance(one, dict) and one.get("recipientAccountId") == account]
@@ -188,7 +199,7 @@ class _Maker:
     def rearrange(self) -> None:
         """Copy some files out of their folders, unpack some, and put some into an archive."""
         for name in [one for one in self.files if one.endswith(".gz") and self.chance(0.08)]:
-            flat = f"copied/{name.rpartition('/')[2]}"
+            flat = f"copied/{own_name(name)}"
             if flat not in self.files:
                 self.files[flat] = self.files.pop(name)
         for name in [one for one in self.files if one.endswith(".gz") and self.chance(0.05)]:
@@ -212,7 +223,10 @@ class _Maker:
         listed: dict[str, list[str]] = {}
         while at < end:
             names = [name for name in unlisted if self.log_files[name][2] <= at.date()]
-            digest = chain.hour(at, {name: uncompressed(self.files.get(name, b"")) for name in names}, length)
+            files = {name: uncompressed(self.files.get(name, b"")) for name in names}
+            if self.chance(0.1):
+                files[self.key(account, region, at.date(), "CloudTrail-Insight")] = b"not in this copy"
+            digest = chain.hour(at, files, length)
             listed[digest] = names
             unlisted = [name for name in unlisted if name not in names]
             at += length * self.rng.choice([1] * 30 + [2])
@@ -220,32 +234,44 @@ class _Maker:
                 chain.restart()
         if self.chance(0.15):
             files = {self.key(account, region, self.days[0]): b"{}"} if self.chance(0.5) else {}
-            chain.backfill(at - length * self.rng.randint(1, 5), files)
-        self.files |= {name: content for name, content in chain.objects().items() if name in chain.digests}
-        for digest in self.rng.sample(list(listed), min(len(listed), self.rng.choice([0, 0, 1, 1, 2]))):
-            self.damage(
-                digest, self.rng.choice(list(listed)), [one for one in listed[digest] if one in self.files]
-            )
+            chain.backfill(at - length * self.rng.randint(1, 5), files, length)
+        is_flat = account == STRANGER and self.chance(0.5)
+        for name in chain.digests:
+            self.files[f"copied/{own_name(name)}" if is_flat else name] = chain.objects()[name]
+        for _ in range(0 if is_flat else self.rng.choice([0, 0, 1, 1, 2])):
+            at_digest = self.rng.randrange(len(listed))
+            digest, after = ([*listed] * 2)[at_digest : at_digest + 2]
+            self.damage(digest, after, [name for name in listed[digest] if name in self.files])
 
-    def damage(self, digest: str, other: str, logs: Sequence[str]) -> None:
-        """Do something to a digest, or to the first of the log files that it lists."""
-        content = self.files.pop(digest, b"")
-        done = self.rng.choice(DAMAGES)
-        if done == "lose" or not uncompressed(content):
+    def damage(self, digest: str, after: str, logs: Sequence[str]) -> None:
+        """Do something to a digest, to the one after it, or to the first of the log files that it lists."""
+        content, next_content = self.files.get(digest, b""), self.files.get(after, b"")
+        if not (uncompressed(content) and uncompressed(next_content)):
             return
-        self.files[digest] = content
-        if done == "alter":
-            self.files[digest] = altered(content, logFiles=[])
-        elif done == "malform":
-            self.files[digest] = altered(content, logFiles=None)
+        done = self.rng.choice(DAMAGES)
+        if done == "lose":
+            del self.files[digest]
         elif done == "cut":
             self.files[digest] = content[:-9]
-        elif done == "copy":
-            self.files[f"copy/{digest}"] = content
+        elif done == "malform":
+            self.files[digest] = altered(content, logFiles=None)
+        elif done == "alter":
+            self.files[digest] = altered(content, logFiles=[])
+        elif done == "alter two":
+            self.files |= {digest: altered(content, logFiles=[]), after: altered(next_content, forged=True)}
         elif done == "fork":
             self.files[f"copy/{digest}"] = altered(content, forged=True)
-        elif done == "swap" and other in self.files:
-            self.files[digest], self.files[other] = self.files[other], content
+        elif done == "fork two":
+            forged = altered(content, logFiles=[])
+            sha256 = hashlib.sha256(uncompressed(forged)).hexdigest()
+            forged_after = altered(next_content, previousDigestHashValue=sha256)
+            self.files |= {f"copy/{digest}": forged, f"copy/{after}": forged_after}
+        elif done == "copy":
+            self.files[f"copy/{digest}"] = content
+        elif done == "mislay":
+            self.files[f"copy/{after}"] = content
+        elif done == "swap":
+            self.files |= {digest: next_content, after: content}
         elif done == "lose log" and logs:
             del self.files[logs[0]]
         elif done == "alter log" and logs:
@@ -281,7 +307,7 @@ class _Maker:
         status = {"IsLogging": self.chance(0.9), "StartLoggingTime": f"{started.isoformat()}+00:00"}
         if self.chance(0.1):
             status["LatestDeliveryError"] = "AccessDenied"
-        if self.chance(0.15):
+        if self.chance(0.25):
             status["StopLoggingTime"] = (started + timedelta(hours=self.rng.choice([-30, 30]))).isoformat() + "Z"
         return status
 
@@ -289,6 +315,11 @@ class _Maker:
 def altered(digest: bytes, **fields: Any) -> bytes:
     """A digest that says something else."""
     return gzip.compress(json.dumps(json.loads(gzip.decompress(digest)) | fields).encode(), mtime=0)
+
+
+def own_name(name: str) -> str:
+    """The last part of a path."""
+    return name.rpartition("/")[2]
 
 
 def uncompressed(content: bytes) -> bytes:
