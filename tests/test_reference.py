@@ -127,6 +127,13 @@ def test_every_field_and_row_that_differs_is_named(draw: Callable[[int], Drawn])
     assert lost["region"] in found[1]
 
 
+def test_rows_in_another_order_or_twice_are_a_difference(draw: Callable[[int], Drawn]) -> None:
+    right = draw(0).answer
+    first, *others = right["verdicts"]
+    for rows in ([*others, first], [first, *right["verdicts"]]):
+        assert len([*differences(right, right | {"verdicts": rows})]) == 1
+
+
 def test_the_campaign_names_the_seed_of_a_difference(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -68,8 +68,8 @@ def differences(expected: Row, actual: Row) -> Iterator[str]:
             yield f"{name} {place}: the product has no such row"
         for place in [one for one in given if one not in wanted]:
             yield f"{name} {place}: the judge has no such row"
-        if sorted(wanted, key=str) == sorted(given, key=str) and wanted != given:
-            yield f"{name}: the rows are the same, their order is not"
+        if set(wanted) == set(given) and wanted != given:
+            yield f"{name}: the rows are the same, their order or number is not"
         rows = dict(zip(given, actual[name], strict=True))
         for place, row in zip(wanted, expected[name], strict=True):
             if place in rows:
