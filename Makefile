@@ -3,7 +3,11 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format bench sample-logs screenshots clean
+# The tests that touch every dependency; OLDEST_TESTS=tests runs all of them.
+OLDEST_TESTS ?= tests/test_golden.py tests/test_cli.py tests/test_store.py tests/test_query_command.py \
+	tests/test_record_parsing.py tests/test_signatures.py tests/test_s3_source.py tests/test_html_report.py
+
+.PHONY: demo test test-oldest test-pythons soak lint format bench sample-logs screenshots clean
 
 demo: $(VENV)/.product  ## install the product and show it on the sample logs
 	@# Exit code 4 says that the sample's broken file was named and left out, as it should be.
@@ -11,6 +15,21 @@ demo: $(VENV)/.product  ## install the product and show it on the sample logs
 
 test: $(VENV)/.dev  ## run all tests
 	$(BIN)/pytest
+
+test-oldest: .venv-oldest/.dev  ## run tests with the oldest versions that pyproject.toml allows
+	.venv-oldest/bin/pytest $(OLDEST_TESTS)
+
+test-pythons:  ## run all tests with every Python that is here and is supported
+	@for version in 3.11 3.12 3.13 3.14; do \
+		if python$$version -c '' 2>/dev/null; then \
+			echo "Python $$version"; $(MAKE) test VENV=.venv-$$version PYTHON=python$$version || exit 1; \
+		else \
+			echo "Python $$version is not here"; \
+		fi; \
+	done
+
+soak: $(VENV)/.soak  ## ten minutes of faults, random organizations and fuzzing
+	PYTHONPATH=tests $(BIN)/python -m soak
 
 lint: $(VENV)/.dev  ## check style, types and the direction of imports
 	$(BIN)/ruff check .
@@ -34,7 +53,7 @@ screenshots: $(VENV)/.dev  ## take the pictures in docs/ anew; needs chromium
 	$(BIN)/python docs/screenshots.py
 
 clean:  ## remove what these commands made
-	rm -rf $(VENV) build dist benchmarks/data .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-* build dist benchmarks/data .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/.product: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -43,6 +62,15 @@ $(VENV)/.product: pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.product
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	@touch $@
+
+$(VENV)/.soak: $(VENV)/.dev
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[soak]"
+	@touch $@
+
+.venv-oldest/.dev: pyproject.toml constraints-oldest.txt
+	$(PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/pip install --quiet --disable-pip-version-check -c constraints-oldest.txt -e ".[dev]"
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.dev
