@@ -16,7 +16,7 @@ from analyzer.errors import QueryError
 
 
 def confine(connection: duckdb.DuckDBPyConnection, *folders: Path) -> None:
-    """Let SQL on a connection reach files in the folders, the connection's own file, and nothing else, for good."""
+    """Let SQL on a connection reach files in the folders and its own file, and nothing else, for good."""
     listed = ", ".join("'" + str(folder).replace("'", "''") + "/'" for folder in folders)
     for setting in (
         f"allowed_directories = [{listed}]",
