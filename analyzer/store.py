@@ -108,6 +108,8 @@ class Batch:
     sources: list[SourceRow] = field(default_factory=list)
     events: list[pa.Table] = field(default_factory=list)
     archives: list[tuple[str, int, str]] = field(default_factory=list)
+    sound: list[str] = field(default_factory=list)
+    """URIs of archives that could be read now; what was said of them as a whole before is over."""
     nbytes: int = 0
     """Memory held by the events and by what documents say."""
 
@@ -308,6 +310,12 @@ class Store:
                     self._connection.unregister("incoming")
             for archive in batch.archives:
                 self._connection.execute("INSERT INTO archives VALUES (?, ?, ?)", archive)
+            for uri in batch.sound:
+                self._connection.execute(
+                    "DELETE FROM sources WHERE uri = ? AND outcome = 'rejected' AND seen = 0", [uri]
+                )
+        # DuckDB syncs its files but not their names: that of a new write-ahead log may not be safe yet.
+        _sync(self.path)
         for path in parts.column("path").to_pylist():
             self._publish(path)
         self._offer_relations()
