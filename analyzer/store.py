@@ -19,7 +19,7 @@ import re
 import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -36,7 +36,7 @@ from analyzer.cloudtrail import EVENTS, STS
 from analyzer.decoding import Outcome
 from analyzer.digest_chain import CheckedDigest, Fault, UnsoundFiles
 from analyzer.digests import Digest, Trail, object_name
-from analyzer.duckdb_errors import first_line, interruptible
+from analyzer.duckdb_errors import first_line, interruptible, is_of_machine, is_out_of_memory
 from analyzer.errors import QueryError, StoreError
 from analyzer.ledger import TABLES, SourceRow, ledger_rows, schema_statements, sql_type
 from analyzer.lock import store_lock
@@ -183,20 +183,37 @@ def open_store(
             _create(path)
         with _connected(path, write) as connection:
             store = Store(path, connection, catalogue)
-            try:
-                with interruptible():
-                    store._check_format()
-                    if write:
-                        store._recover()
-                    store._check_parts()
-                    store._offer_relations()
-                    yield store
-            except duckdb.Error as error:
-                raise _damaged(path, error) from None
+            with interruptible():
+                store._check_format()
+                if write:
+                    store._recover()
+                store._check_parts()
+                store._offer_relations()
+                yield store
 
 
-def _damaged(path: Path, error: Exception) -> StoreError:
-    return StoreError(f"{path}: the store is damaged ({first_line(error)}); make a new store from the logs")
+def _failed(path: Path, error: Exception, otherwise: str) -> Exception:
+    """What to tell of a failure of DuckDB; `otherwise`: when neither memory nor disk is to blame."""
+    if is_out_of_memory(error):
+        return MemoryError()
+    if is_of_machine(error):
+        return _unusable(path, first_line(error))
+    return StoreError(f"{path}: {otherwise.format(first_line(error))}")
+
+
+def _unusable(path: Path, why: str) -> StoreError:
+    return StoreError(
+        f"{path}: cannot be read or written ({why}); mend that and run again, nothing committed is lost"
+    )
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Name a file or folder of the store with which something goes wrong, which the operating system does not."""
+    try:
+        yield
+    except OSError as error:
+        raise _unusable(path, error.strerror or str(error)) from None
 
 
 def _check_place(path: Path) -> None:
@@ -232,12 +249,15 @@ def _create(path: Path) -> None:
         with duckdb.connect(str(new)) as connection:
             connection.execute(schema_statements())
             connection.execute("INSERT INTO meta VALUES ('format', ?)", [FORMAT])
+            # Closing would do the same, but says nothing when it cannot: on a full disk, say.
+            connection.execute("CHECKPOINT")
     except duckdb.Error as error:
-        raise StoreError(
-            f"{path}: DuckDB cannot write there ({first_line(error)}); choose another place"
-        ) from None
+        raise _failed(path, error, "DuckDB cannot write there ({}); choose another place") from None
     new.chmod(0o600)
     new.rename(path / DATABASE)
+    _sync(path)
+    with suppress(PermissionError):
+        _sync(path.parent)
 
 
 @contextmanager
@@ -254,12 +274,12 @@ def _connected(path: Path, write: bool) -> Iterator[duckdb.DuckDBPyConnection]:
     try:
         connection = duckdb.connect(str(path / DATABASE), read_only=not write, config=config)
     except duckdb.Error as error:
-        raise StoreError(
-            f"{path / DATABASE}: DuckDB cannot open it ({first_line(error)}); "
-            "if no other program holds it, make a new store from the logs"
-        ) from None
+        hint = "DuckDB cannot open it ({}); if no other program holds it, make a new store from the logs"
+        raise _failed(path / DATABASE, error, hint) from None
     try:
         yield connection
+    except duckdb.Error as error:
+        raise _failed(path, error, "the store is damaged ({}); make a new store from the logs") from None
     finally:
         connection.close()
 
@@ -349,6 +369,7 @@ class Store:
             target = self.path / "staging" / path
             _private_folders(self.path / "staging", target.parent)
             _write_parquet(table, target)
+            _sync(target.parent)
             first, last = pc.min_max(table.column("event_time")).values()
             return {
                 "path": path,
@@ -365,7 +386,8 @@ class Store:
     def _publish(self, path: str) -> None:
         final = self.path / "events" / path
         _private_folders(self.path / "events", final.parent)
-        (self.path / "staging" / path).rename(final)
+        with _naming(final):
+            (self.path / "staging" / path).rename(final)
         _sync(final.parent)
 
     def _recover(self) -> None:
@@ -738,32 +760,37 @@ def _folder_of(key: int) -> str:
 def _write_parquet(table: pa.Table, path: Path) -> None:
     """Write and sync one part. Identifiers are not worth a dictionary, everything else repeats."""
     unique = {"event_id", "shared_event_id"}
-    pq.write_table(
-        table,
-        path,
-        compression="zstd",
-        compression_level=1,
-        use_dictionary=[name for name in table.column_names if name not in unique],
-        write_statistics=["event_time", "event_source", "recipient_account_id", "aws_region"],
-        row_group_size=_ROW_GROUP,
-    )
-    path.chmod(0o600)
+    with _naming(path):
+        pq.write_table(
+            table,
+            path,
+            compression="zstd",
+            compression_level=1,
+            use_dictionary=[name for name in table.column_names if name not in unique],
+            write_statistics=["event_time", "event_source", "recipient_account_id", "aws_region"],
+            row_group_size=_ROW_GROUP,
+        )
+        path.chmod(0o600)
     _sync(path)
 
 
 def _private_folders(root: Path, folder: Path) -> None:
-    """Make the folders from `root` down to `folder`, each for the owner alone."""
+    """Make the folders from `root` down to `folder`, each for the owner alone and safe from a power loss."""
     for part in reversed([folder, *folder.parents]):
-        if part.is_relative_to(root):
-            part.mkdir(mode=0o700, exist_ok=True)
+        if part.is_relative_to(root) and not part.is_dir():
+            with _naming(part):
+                part.mkdir(mode=0o700, exist_ok=True)
+            _sync(part.parent)
 
 
 def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    """Bring a file's bytes, or the names in a folder, to the disk."""
+    with _naming(path):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _digest(
