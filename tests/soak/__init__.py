@@ -1,0 +1,1 @@
+"""Campaigns that run longer than the test suite: `make soak`."""
