@@ -19,7 +19,7 @@ import re
 import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -256,7 +256,7 @@ def _create(path: Path) -> None:
     new.chmod(0o600)
     new.rename(path / DATABASE)
     _sync(path)
-    with suppress(PermissionError):
+    if os.access(path.parent, os.R_OK):
         _sync(path.parent)
 
 

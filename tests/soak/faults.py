@@ -359,7 +359,7 @@ class Campaign:
         phase = list(PHASES)[seed % len(PHASES)]
         first = self._blow(chance, chance.choice(usable), phase)
         blows = [first]
-        if first.kind is Kind.FILE_TOO_LARGE or chance.random() < 0.2:
+        if not first.disk and (first.kind is Kind.FILE_TOO_LARGE or chance.random() < 0.2):
             point = chance.choice([Point.COMMITTED, Point.PUBLISH, Point.PUBLISHED])
             unfinished = Blow(Kind.KILLED, Fault(Deed.KILL, point, chance.randint(1, self.points[point])))
             blows = [unfinished, self._blow(chance, first.kind, RECOVERY)]
@@ -396,7 +396,12 @@ class Campaign:
             case Kind.OUT_OF_MEMORY:
                 return Blow(kind, Fault(memory=int(10 ** chance.uniform(0, 2.8) * _MIB)))
             case Kind.FILE_TOO_LARGE:
-                return Blow(kind, Fault(file_size=int(10 ** chance.uniform(3.5, 5.9))))
+                return Blow(
+                    kind,
+                    Fault(
+                        file_size=chance.choice([chance.randint(1_000, 9_000), chance.randint(12_000, 800_000)])
+                    ),
+                )
             case Kind.FULL_DISK:
                 return Blow(kind, disk=int(self.size * chance.uniform(0.1, 0.5)))
             case Kind.UNREADABLE:
