@@ -17,6 +17,8 @@ class Batch:
     sources: list[SourceRow] = field(default_factory=list)
     events: list[pa.Table] = field(default_factory=list)
     archives: list[tuple[str, int, str]] = field(default_factory=list)
+    sound: list[str] = field(default_factory=list)
+    """URIs of archives that could be read now; what was said of them as a whole before is over."""
     nbytes: int = 0
     """Memory held by the events and by what documents say."""
 

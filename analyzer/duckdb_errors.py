@@ -1,5 +1,7 @@
 """What DuckDB's errors mean to a person."""
 
+import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,6 +11,23 @@ import duckdb
 def first_line(error: Exception) -> str:
     """The part of the message that fits one line."""
     return str(error).strip().partition("\n")[0]
+
+
+_OF_MACHINE = tuple(
+    os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EMFILE)
+)
+
+
+def is_of_machine(error: Exception) -> bool:
+    """Whether the disk was full, failing or not to be written: nothing that the database is to blame for."""
+    return any(words in str(error) for words in _OF_MACHINE)
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether memory was short, however DuckDB says it."""
+    return isinstance(error, duckdb.OutOfMemoryException) or any(
+        words in str(error) for words in ("Out of Memory", "bad allocation", "bad_alloc", "Allocation failure")
+    )
 
 
 @contextmanager

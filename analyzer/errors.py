@@ -31,6 +31,8 @@ class ExitCode(IntEnum):
     """The command finished, but some input was rejected: the answer rests on the rest."""
     INTERRUPTED = 130
     """Stopped by Ctrl-C; the store is readable and a rerun continues."""
+    TERMINATED = 143
+    """The same by SIGTERM, of which the process dies: shells show it as this number."""
 
 
 class StsRegionsError(Exception):

@@ -351,10 +351,14 @@ class _Run:
     def _read_archive(self, workers: ThreadPoolExecutor, source: Source, archive: SourceObject) -> None:
         """Read an archive member by member; damage to it is one more member, a rejected one."""
 
+        faults: set[str] = set()
+
         def groups() -> Iterator[_Group]:
             group = _Group(source, archive_uri=archive.uri)
             for entry in self._members(source, archive):
                 if isinstance(entry, Unreadable):
+                    if entry.uri == archive.uri:
+                        faults.add(entry.reason)
                     self._reject(entry, archive)
                     continue
                 group.add(*entry)
@@ -366,7 +370,10 @@ class _Run:
 
         for _, decoded in self._in_order(workers, groups()):
             self._take(decoded)
-        self._batch.archives.append((archive.uri, archive.size, archive.version))
+        if not faults & RETRIED:
+            self._batch.archives.append((archive.uri, archive.size, archive.version))
+        if not faults and archive.uri in self._remembered.sources:
+            self._batch.sound.append(archive.uri)
 
     def _members(self, source: Source, archive: SourceObject) -> Iterator[tuple[SourceObject, bytes] | Unreadable]:
         try:

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from analyzer.cloudtrail import EVENTS, STS
+from analyzer.store_failures import naming
 
 GOOD_BYTES = 128 * 1024 * 1024
 GOOD_RECORDS = 2_000_000
@@ -85,8 +86,9 @@ def grouped(parts: Iterable[Part]) -> Iterator[list[Part]]:
 
 def write_part(table: pa.Table, path: Path) -> None:
     """Write and sync one part."""
-    pq.write_table(table, path, row_group_size=_ROW_GROUP, **_PARQUET)
-    path.chmod(0o600)
+    with naming(path):
+        pq.write_table(table, path, row_group_size=_ROW_GROUP, **_PARQUET)
+        path.chmod(0o600)
     sync_file(path)
 
 
@@ -97,7 +99,7 @@ def merge_parts(files: Sequence[Path], target: Path, since: datetime | None) -> 
     """
     records = 0
     spans: list[datetime] = []
-    with pq.ParquetWriter(target, EVENTS, **_PARQUET) as writer:
+    with naming(target), pq.ParquetWriter(target, EVENTS, **_PARQUET) as writer:
         for table in _row_groups(files, since):
             writer.write_table(table, row_group_size=_ROW_GROUP)
             records += len(table)
@@ -142,16 +144,19 @@ def sha256_of(path: Path) -> str:
 
 
 def private_folders(root: Path, folder: Path) -> None:
-    """Make the folders from `root` down to `folder`, each for the owner alone."""
+    """Make the folders from `root` down to `folder`, each for the owner alone and safe from a power loss."""
     for part in reversed([folder, *folder.parents]):
-        if part.is_relative_to(root):
-            part.mkdir(mode=0o700, exist_ok=True)
+        if part.is_relative_to(root) and not part.is_dir():
+            with naming(part):
+                part.mkdir(mode=0o700, exist_ok=True)
+            sync_file(part.parent)
 
 
 def sync_file(path: Path) -> None:
     """Wait until a file, or the names in a folder, are on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    with naming(path):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

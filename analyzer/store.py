@@ -8,7 +8,8 @@
 
 A commit is atomic: parts are written to `staging/`, one DuckDB transaction writes the ledger and names the
 parts, then they are moved to `events/`. What a crash leaves in `staging/` is moved or deleted by the next
-command, according to the ledger. So `events/` never holds a row that the ledger does not know.
+command, according to the ledger. So `events/` never holds a row that the ledger does not know, but for parts that
+others have just replaced: `staging/replaced.txt` names them until they are deleted.
 
 Everything that only DuckDB understands is here, in the modules of the ledger and in `sandbox.py`; `queries/` stays
 portable.
@@ -31,7 +32,7 @@ from analyzer.batch import Batch, Committed
 from analyzer.catalogue import Catalogue
 from analyzer.cloudtrail import EVENTS
 from analyzer.decoding.outcome import PRUNED
-from analyzer.duckdb_errors import first_line, interruptible
+from analyzer.duckdb_errors import interruptible
 from analyzer.errors import StoreError
 from analyzer.event_questions import Events
 from analyzer.ledger import events_sql, ledger_rows, part_rows
@@ -46,6 +47,7 @@ from analyzer.parts import (
     sync_file,
     write_part,
 )
+from analyzer.store_failures import naming
 from analyzer.store_place import (
     DATABASE,
     FORMAT,
@@ -92,16 +94,13 @@ def open_store(
             create_ledger(path)
         with connected(path, write) as connection:
             store = Store(path, connection, catalogue)
-            try:
-                with interruptible():
-                    store._check_format()
-                    if write:
-                        store._recover()
-                    store._check_parts()
-                    store._offer_relations()
-                    yield store
-            except duckdb.Error as error:
-                raise _damaged(path, error) from None
+            with interruptible():
+                store._check_format()
+                if write:
+                    store._recover()
+                store._check_parts()
+                store._offer_relations()
+                yield store
 
 
 @contextmanager
@@ -118,12 +117,9 @@ def opened_as_it_is(
     check_presence(path)
     with store_lock(path / "lock", write=False, on_wait=on_wait), connected(path, False) as connection:
         store = Store(path, connection, catalogue)
-        try:
-            with interruptible():
-                store._check_format()
-                yield store
-        except duckdb.Error as error:
-            raise _damaged(path, error) from None
+        with interruptible():
+            store._check_format()
+            yield store
 
 
 @contextmanager
@@ -141,15 +137,8 @@ def _mend(path: Path, catalogue: Catalogue, on_wait: Callable[[str], None]) -> N
     """Finish or undo what a crash left, before somebody reads."""
     with store_lock(path / "lock", write=True, on_wait=on_wait), connected(path, True) as connection:
         store = Store(path, connection, catalogue)
-        try:
-            store._check_format()
-            store._recover()
-        except duckdb.Error as error:
-            raise _damaged(path, error) from None
-
-
-def _damaged(path: Path, error: Exception) -> StoreError:
-    return StoreError(f"{path}: the store is damaged ({first_line(error)}); make a new store from the logs")
+        store._check_format()
+        store._recover()
 
 
 class Store(Events):
@@ -183,10 +172,19 @@ class Store(Events):
                 self._insert(name, table)
             for archive in batch.archives:
                 self._connection.execute("INSERT INTO archives VALUES (?, ?, ?)", archive)
+            for uri in batch.sound:
+                self._connection.execute(
+                    "DELETE FROM sources WHERE uri = ? AND outcome = 'rejected' AND seen = 0", [uri]
+                )
+        self._sync_ledger()
         for part in parts:
             self._publish(part.path)
         self._offer_relations()
         return Committed(len(events), duplicate)
+
+    def _sync_ledger(self) -> None:
+        """DuckDB syncs its files but not their names: that of a new write-ahead log may not be safe yet."""
+        sync_file(self.path)
 
     def _insert(self, name: str, rows: pa.Table) -> None:
         if len(rows):
@@ -222,6 +220,7 @@ class Store(Events):
             target = self.path / "staging" / path
             private_folders(self.path / "staging", target.parent)
             write_part(table, target)
+            sync_file(target.parent)
             first, last = (moment.as_py() for moment in pc.min_max(table.column("event_time")).values())
             return describe_part(path, target, len(table), first, last)
 
@@ -254,6 +253,7 @@ class Store(Events):
                 self._forget(old, forget)
             self._connection.execute("DELETE FROM parts WHERE list_contains(?, path)", [[p.path for p in old]])
             self._insert("parts", part_rows(new))
+        self._sync_ledger()
         for part in new:
             self._publish(part.path)
         self._drop_replaced({part.path for part in self.parts()})
@@ -271,7 +271,9 @@ class Store(Events):
                     f"{file}: is not as it was written; bring it back from a copy, or make a new store from the "
                     "logs; 'sts-regions store check' looks at everything"
                 )
-        return describe_part(path, target, *merge_parts(files, target, since))
+        merged = merge_parts(files, target, since)
+        sync_file(target.parent)
+        return describe_part(path, target, *merged)
 
     def _forget(self, old: Sequence[Part], before: datetime) -> None:
         """Count the events before that moment as skipped from now on, document by document."""
@@ -320,7 +322,8 @@ class Store(Events):
     def _publish(self, path: str) -> None:
         final = self.path / "events" / path
         private_folders(self.path / "events", final.parent)
-        (self.path / "staging" / path).rename(final)
+        with naming(final):
+            (self.path / "staging" / path).rename(final)
         sync_file(final.parent)
 
     def _recover(self) -> None:

@@ -1,5 +1,6 @@
 """Where a store lies: the checks before anything is touched, its folders, and its DuckDB file."""
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -7,10 +8,11 @@ from pathlib import Path
 
 import duckdb
 
-from analyzer.duckdb_errors import first_line
 from analyzer.errors import StoreError
 from analyzer.ledger import schema_statements
+from analyzer.parts import sync_file
 from analyzer.sandbox import confine
+from analyzer.store_failures import failed
 
 DATABASE = "sts-regions.duckdb"
 FORMAT = "3"
@@ -58,19 +60,25 @@ def create_ledger(path: Path) -> None:
         with duckdb.connect(str(new)) as connection:
             connection.execute(schema_statements())
             connection.execute("INSERT INTO meta VALUES ('format', ?)", [FORMAT])
+            # Closing would do the same, but says nothing when it cannot: on a full disk, say.
+            connection.execute("CHECKPOINT")
     except duckdb.Error as error:
-        raise StoreError(
-            f"{path}: DuckDB cannot write there ({first_line(error)}); choose another place"
-        ) from None
+        raise failed(path, error, "DuckDB cannot write there ({}); choose another place") from None
     new.chmod(0o600)
     with suppress(OSError):  # the folder may be somebody else's, who has let this user write to it
         path.chmod(0o700)
     new.rename(path / DATABASE)
+    sync_file(path)
+    if os.access(path.parent, os.R_OK):
+        sync_file(path.parent)
 
 
 @contextmanager
 def connected(path: Path, write: bool) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The ledger's connection, closed in the end. Raises StoreError when DuckDB cannot open the file."""
+    """The ledger's connection, closed in the end.
+
+    Raises StoreError when DuckDB cannot open the file or fails later, MemoryError when memory was short.
+    """
     config: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": _MEMORY_LIMIT,
         "temp_directory": str(path / "staging" / "spill"),
@@ -83,13 +91,13 @@ def connected(path: Path, write: bool) -> Iterator[duckdb.DuckDBPyConnection]:
     try:
         connection = duckdb.connect(str(path / DATABASE), read_only=not write, config=config)
     except duckdb.Error as error:
-        raise StoreError(
-            f"{path / DATABASE}: DuckDB cannot open it ({first_line(error)}); "
-            "if no other program holds it, make a new store from the logs"
-        ) from None
+        hint = "DuckDB cannot open it ({}); if no other program holds it, make a new store from the logs"
+        raise failed(path / DATABASE, error, hint) from None
     try:
         confine(connection, path / "events", path / "staging")
         yield connection
+    except duckdb.Error as error:
+        raise failed(path, error, "the store is damaged ({}); make a new store from the logs") from None
     finally:
         connection.close()
 

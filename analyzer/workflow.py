@@ -20,6 +20,7 @@ from analyzer.report import Question, Report, build_report
 from analyzer.signatures import PublicKeys
 from analyzer.sources import SlowSource, Source
 from analyzer.sources.estimate import Estimate, estimate
+from analyzer.sources.local import LocalSource
 from analyzer.sources.named import Naming
 from analyzer.sources.s3 import S3Source
 from analyzer.store import DATABASE, Store, open_store
@@ -70,8 +71,10 @@ class Session:
             ingested = ingest(store, self.sources, now, options, self.narrator)
             for bucket in buckets:
                 store.remember_listed(bucket.listed_folders(), now)
-                unlisted = store.unlisted_folders(bucket.root)
-                store.forget_unlisted([folder for folder, _ in unlisted if bucket.has_listed(folder)])
+            for source in self.sources:
+                if isinstance(source, S3Source | LocalSource):
+                    unlisted = store.unlisted_folders(source.root)
+                    store.forget_unlisted([folder for folder, _ in unlisted if source.has_listed(folder)])
             self._remark(buckets)
             return ingested
 

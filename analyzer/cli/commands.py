@@ -70,7 +70,7 @@ app = typer.Typer(
     help="Which regional AWS STS endpoints are used, by whom, and which may be deactivated: "
     "told from CloudTrail logs.",
     epilog="Exit codes: 0 fine; 1 failed; 2 usage; 3 findings asked for; 4 finished, some input was rejected; "
-    "130 interrupted.",
+    "130 interrupted; 143 the same by SIGTERM.",
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,

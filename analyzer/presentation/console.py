@@ -164,9 +164,28 @@ def run(command: Callable[[], ExitCode]) -> ExitCode:
         sys.stderr.close()
         return ExitCode.OK
     except MemoryError:
-        say("error: out of memory; lower --threads or read fewer sources at once")
-        return ExitCode.FAILED
+        return _out_of_memory()
     except OSError as error:
         where = error.filename or "the operating system"
         say(f"error: {where}: {error.strerror or error}; mend it and run again")
         return ExitCode.FAILED
+    except Exception as error:
+        if any(words in str(error) for words in _SIGNS_OF_NO_MEMORY):
+            return _out_of_memory()
+        raise
+
+
+def _out_of_memory() -> ExitCode:
+    say("error: out of memory; lower --threads or read fewer sources at once")
+    return ExitCode.FAILED
+
+
+_SIGNS_OF_NO_MEMORY = (
+    "can't start new thread",
+    "Failed to launch worker thread",
+    "failed to map segment",
+    "annot allocate memory",
+    "bad_alloc",
+    "Out of Memory",
+)
+"""What libraries say that have no memory left, of errors that are no MemoryError."""

@@ -4,9 +4,9 @@ import io
 import os
 import stat
 from collections.abc import Iterator
-from typing import IO
+from typing import IO, Any
 
-from analyzer.sources.source import Listed, SourceObject, Unreadable, readable
+from analyzer.sources.source import Listed, Lost, SourceObject, Unreadable, readable
 
 _CHUNK = 64 * 1024
 
@@ -18,6 +18,17 @@ class LocalSource:
         """`read_limit`: largest file in bytes that is read at once."""
         self._path = path
         self._read_limit = read_limit
+        self._refused: set[str] = set()
+
+    @property
+    def root(self) -> str:
+        """The URI of what is listed."""
+        return _uri(self._path)
+
+    def has_listed(self, uri: str) -> bool:
+        """Whether a folder that an earlier run could not list could be listed now."""
+        is_below = uri == self.root or uri.startswith(f"{self.root.rstrip('/')}/")
+        return is_below and uri not in self._refused and os.path.isdir(uri)
 
     def list(self) -> Iterator[Listed]:
         """The file itself, or the files below the directory."""
@@ -61,9 +72,10 @@ class LocalSource:
             uri=_uri(path), name=path, size=status.st_size, version=str(status.st_mtime_ns), is_named=is_named
         )
 
-    @staticmethod
-    def _unreadable(path: str, reason: str, detail: str) -> Unreadable:
-        return Unreadable(_uri(path), path, reason, detail)
+    def _unreadable(self, path: str, reason: str, detail: str) -> Unreadable:
+        uri = _uri(path)
+        self._refused.add(uri)
+        return Unreadable(uri, path, reason, detail)
 
     def read(self, item: SourceObject) -> bytes | Unreadable:
         """All bytes of a file; one that changes meanwhile is not taken."""
@@ -75,14 +87,54 @@ class LocalSource:
             return Unreadable(item.uri, item.name, "unreadable", error.strerror or str(error))
         if len(data) > self._read_limit:
             return Unreadable(item.uri, item.name, "too_large", f"more than {self._read_limit} bytes")
-        is_as_listed = (status.st_size, str(status.st_mtime_ns)) == (item.size, item.version)
-        if not stat.S_ISFIFO(status.st_mode) and not (is_as_listed and len(data) == item.size):
-            return Unreadable(item.uri, item.name, "changed_while_read", "it grew or was written meanwhile")
+        if not _is_as_listed(status, item) or (stat.S_ISREG(status.st_mode) and len(data) != item.size):
+            return _changed(item)
         return data
 
     def open(self, item: SourceObject) -> IO[bytes]:
-        """The file as a stream."""
-        return open(item.name, "rb")
+        """The file as a stream; reading raises Lost when that fails or the file changes meanwhile."""
+        return io.BufferedReader(_ListedFile(open(item.name, "rb", buffering=0), item))
+
+
+class _ListedFile(io.RawIOBase):
+    """A file that has to stay as it was listed while it is read."""
+
+    def __init__(self, file: io.FileIO, item: SourceObject) -> None:
+        self._file = file
+        self._item = item
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return self._file.seekable()
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return self._file.seek(offset, whence)
+
+    def readinto(self, buffer: Any) -> int | None:
+        try:
+            count = self._file.readinto(buffer)
+            status = os.fstat(self._file.fileno())
+        except OSError as error:
+            detail = error.strerror or str(error)
+            raise Lost(Unreadable(self._item.uri, self._item.name, "unreadable", detail)) from None
+        if not _is_as_listed(status, self._item):
+            raise Lost(_changed(self._item))
+        return count
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def _is_as_listed(status: os.stat_result, item: SourceObject) -> bool:
+    is_same = (status.st_size, str(status.st_mtime_ns)) == (item.size, item.version)
+    return is_same or stat.S_ISFIFO(status.st_mode)
+
+
+def _changed(item: SourceObject) -> Unreadable:
+    return Unreadable(item.uri, item.name, "changed_while_read", "it grew or was written meanwhile")
 
 
 class StandardInput:
