@@ -18,7 +18,13 @@ DATABASE = "sts-regions.duckdb"
 FORMAT = "3"
 REPLACED = "replaced.txt"
 """In `staging/`: the parts, a path a line, that others are about to replace, or have replaced."""
-_MEMORY_LIMIT = "1500MB"
+_MEGABYTE = 1_000_000
+_READING_MEMORY = 3000 * _MEGABYTE
+_WRITING_MEMORY = 1500 * _MEGABYTE
+"""Most that DuckDB takes, in bytes: for a report over fifty million events, and beside what an ingest decodes.
+
+With less it goes on, on disk and several times slower.
+"""
 _GLOB_CHARACTER = re.compile(r"[*?\[]")
 _OWN_NAMES = frozenset({"events", "staging", "lock", DATABASE, f"{DATABASE}.new", f"{DATABASE}.new.wal"})
 
@@ -80,7 +86,7 @@ def connected(path: Path, write: bool) -> Iterator[duckdb.DuckDBPyConnection]:
     Raises StoreError when DuckDB cannot open the file or fails later, MemoryError when memory was short.
     """
     config: dict[str, str | bool | int | float | list[str]] = {
-        "memory_limit": _MEMORY_LIMIT,
+        "memory_limit": f"{_memory_limit(write) // _MEGABYTE}MB",
         "temp_directory": str(path / "staging" / "spill"),
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
@@ -100,6 +106,12 @@ def connected(path: Path, write: bool) -> Iterator[duckdb.DuckDBPyConnection]:
         raise failed(path, error, "the store is damaged ({}); make a new store from the logs") from None
     finally:
         connection.close()
+
+
+def _memory_limit(write: bool) -> int:
+    """Bytes for DuckDB: never more than half of what the machine has."""
+    machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return min(_WRITING_MEMORY if write else _READING_MEMORY, machine // 2)
 
 
 def has_unfinished_commit(path: Path) -> bool:
