@@ -1,5 +1,7 @@
 """Zip and tar archives: told by their content, read member by member, nothing ever unpacked to disk."""
 
+import bz2
+import copy
 import lzma
 import struct
 import tarfile
@@ -69,12 +71,48 @@ def _read_zip(
                 yield Unreadable(member.uri, member.name, "encrypted_archive")
                 continue
             try:
-                with file.open(info) as content:
-                    data = content.read(limit + 1)
+                data = _unzipped(file, info, limit)
             except _DAMAGE as error:
                 yield Unreadable(member.uri, member.name, "damaged_archive", str(error))
                 continue
             yield _checked(member, data, limit)
+
+
+def _unzipped(file: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> bytes:
+    """The bytes of a member, at most `limit` + 1 of them."""
+    if info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        with file.open(info) as content:
+            return content.read(limit + 1)
+    # For every other method `zipfile` decompresses at once what it reads, and a few bytes of bzip2 are gigabytes.
+    packed = copy.copy(info)
+    packed.compress_type, packed.file_size = zipfile.ZIP_STORED, info.compress_size
+    del packed.CRC
+    with file.open(packed) as content:
+        data = content.read(limit + 1)
+    if info.compress_type == zipfile.ZIP_BZIP2:
+        data = bz2.BZ2Decompressor().decompress(data, limit + 1)
+    elif info.compress_type == zipfile.ZIP_LZMA:
+        data = _unpacked_lzma(data, info, limit)
+    else:
+        raise NotImplementedError(f"compression method {info.compress_type}")
+    if len(data) <= limit and (len(data), zlib.crc32(data)) != (info.file_size, info.CRC):
+        raise zipfile.BadZipFile("its checksum or size is wrong")
+    return data
+
+
+def _unpacked_lzma(data: bytes, info: zipfile.ZipInfo, limit: int) -> bytes:
+    """LZMA as a zip holds it: two bytes of version, two of the length of the properties, these, the stream."""
+    properties, start = data[4:9], 4 + struct.unpack_from("<H", data, 2)[0]
+    size = _UNKNOWN_SIZE if info.flag_bits & _HAS_END_MARK else info.file_size
+    alone = properties + struct.pack("<Q", size) + data[start:]
+    decompressor = lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=limit + _LZMA_STATE)
+    return decompressor.decompress(alone, limit + 1)
+
+
+_HAS_END_MARK = 2
+_UNKNOWN_SIZE = 2**64 - 1
+_LZMA_STATE = 64 * 1024 * 1024
+"""Bytes that a decompressor may need besides its dictionary; 64 MiB is the dictionary of the strongest preset."""
 
 
 def _read_tar(
@@ -83,7 +121,12 @@ def _read_tar(
     names: Counter[str] = Counter()
     ending = _Ending(stream)
     with tarfile.open(fileobj=cast(IO[bytes], ending), mode="r|") as file:
-        for info in file:
+        while True:
+            ending.expect(file.offset)
+            info = file.next()
+            if info is None:
+                break
+            ending.expect(None)
             if info.isdir():
                 continue
             member = _member(archive, info.name, info.size, names)
@@ -100,16 +143,28 @@ def _read_tar(
 
 
 class _Ending:
-    """A stream that remembers its last block: a tar archive ends in blocks of zeros, a truncated one does not."""
+    """A stream that remembers its last block: a tar archive ends in blocks of zeros, a truncated one does not.
+
+    It also holds headers to a size: `tarfile` keeps long names, attributes and maps of holes whole in memory.
+    """
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
         self._last = b""
+        self._position = 0
+        self._end: int | None = _HEADER_LIMIT
+
+    def expect(self, header: int | None) -> None:
+        """A header begins at this position (in bytes), or a member's content, which may have any size."""
+        self._end = None if header is None else max(header, self._position) + _HEADER_LIMIT
 
     def read(self, size: int) -> bytes:
-        """The next bytes."""
+        """The next bytes. Raises ReadError within a header that is too long."""
         data = self._stream.read(size)
         self._last = (self._last + data)[-_TAR_BLOCK:]
+        self._position += len(data)
+        if self._end is not None and self._position > self._end:
+            raise tarfile.ReadError(f"a header of more than {_HEADER_LIMIT} bytes")
         return data
 
     @property
@@ -119,6 +174,7 @@ class _Ending:
 
 
 _TAR_BLOCK = 512
+_HEADER_LIMIT = 1024 * 1024
 
 
 def _member(archive: SourceObject, name: str, size: int, names: Counter[str]) -> SourceObject:
