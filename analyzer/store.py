@@ -213,10 +213,14 @@ def _check_place(path: Path) -> None:
 
 
 def _prepare(path: Path) -> None:
+    is_new = not (path / DATABASE).exists()
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for name in ("events", "staging"):
-            (path / name).mkdir(mode=0o700, exist_ok=True)
+        for folder in (path, path / "events", path / "staging"):
+            folder.mkdir(mode=0o700, exist_ok=True)
+            if is_new:
+                # It may have been there, open to others, and DuckDB's own files in it are as the umask has them.
+                folder.chmod(0o700)
     except OSError as error:
         raise StoreError(f"{path}: cannot be created ({error.strerror}); choose another place") from None
 
