@@ -234,7 +234,7 @@ def _create(path: Path) -> None:
     for leftover in (new, path / f"{DATABASE}.new.wal"):
         leftover.unlink(missing_ok=True)
     try:
-        with duckdb.connect(str(new)) as connection:
+        with interruptible(), duckdb.connect(str(new)) as connection:
             connection.execute(schema_statements())
             connection.execute("INSERT INTO meta VALUES ('format', ?)", [FORMAT])
     except duckdb.Error as error:
@@ -264,7 +264,8 @@ def _connected(path: Path, write: bool) -> Iterator[duckdb.DuckDBPyConnection]:
             "if no other program holds it, make a new store from the logs"
         ) from None
     try:
-        confine(connection, path / "events")
+        with interruptible():
+            confine(connection, path / "events")
         yield connection
     finally:
         connection.close()
