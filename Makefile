@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 OLDEST_TESTS ?= tests/test_golden.py tests/test_cli.py tests/test_store.py tests/test_query_command.py \
 	tests/test_record_parsing.py tests/test_signatures.py tests/test_s3_source.py tests/test_html_report.py
 
-.PHONY: demo test test-oldest test-pythons soak lint format bench sample-logs screenshots clean
+.PHONY: demo test test-oldest test-pythons soak lint audit format bench sample-logs screenshots clean
 
 demo: $(VENV)/.product  ## install the product and show it on the sample logs
 	@# Exit code 4 says that the sample's broken file was named and left out, as it should be.
@@ -36,6 +36,10 @@ lint: $(VENV)/.dev  ## check style, types and the direction of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+audit: .venv-audit/.ready  ## ask for known vulnerabilities of the pinned versions; needs the internet
+	@# Strict: a version that nobody could look up is no version without vulnerabilities.
+	.venv-audit/bin/pip-audit --strict --no-deps --disable-pip --progress-spinner off -r constraints.txt
 
 format: $(VENV)/.dev  ## put the code in order
 	$(BIN)/ruff check --fix .
@@ -71,6 +75,11 @@ $(VENV)/.soak: $(VENV)/.dev
 .venv-oldest/.dev: pyproject.toml constraints-oldest.txt
 	$(PYTHON) -m venv .venv-oldest
 	.venv-oldest/bin/pip install --quiet --disable-pip-version-check -c constraints-oldest.txt -e ".[dev]"
+	@touch $@
+
+.venv-audit/.ready:
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/pip install --quiet --disable-pip-version-check "pip-audit>=2.9"
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.dev

@@ -18,6 +18,11 @@ TOO_DEEP = "[nested too deep to show]"
 _SECRET_KEY = re.compile(
     r"token|secret|password|passphrase|assertion|privatekey|signature|authorization", re.IGNORECASE
 )
+_SECRET_NAME = re.compile(
+    r"secret_?access_?key|(?:session|security|identity)_?token|saml_?assertion", re.IGNORECASE
+)
+"""Names in a text that is no JSON, such as another tool's rendering of a response or one that was cut off."""
+
 _HARMLESS_KEY = re.compile(r"^(?:nextToken|clientToken|clientRequestToken|version1TokensOnly|httpTokens)$")
 
 ReadContent = Callable[[Mapping[str, Any]], bytes | None]
@@ -64,7 +69,7 @@ def _text_without_secrets(text: str, levels: int) -> str:
             return json.dumps(without_secrets(parse(text), levels - 1))
         except (ValueError, RecursionError):
             return REMOVED if _SECRET_KEY.search(text) else text
-    return text
+    return REMOVED if _SECRET_NAME.search(text) else text
 
 
 def _under_key(key: str, value: Json, levels: int) -> Json:

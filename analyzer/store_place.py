@@ -8,6 +8,7 @@ from pathlib import Path
 
 import duckdb
 
+from analyzer.duckdb_errors import interruptible
 from analyzer.errors import StoreError
 from analyzer.ledger import schema_statements
 from analyzer.parts import sync_file
@@ -49,10 +50,14 @@ def check_presence(path: Path) -> None:
 
 def make_folders(path: Path) -> None:
     """Make the folders of a store, for the owner alone. Raises StoreError when that cannot be done."""
+    is_new = not (path / DATABASE).exists()
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for name in ("events", "staging"):
-            (path / name).mkdir(mode=0o700, exist_ok=True)
+        for folder in (path, path / "events", path / "staging"):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if is_new:
+                # It may have been there, open to others, and DuckDB's own files in it are as the umask has them.
+                with suppress(PermissionError):  # somebody else's, who has let this user write to it
+                    folder.chmod(0o700)
     except OSError as error:
         raise StoreError(f"{path}: cannot be created ({error.strerror}); choose another place") from None
 
@@ -63,7 +68,7 @@ def create_ledger(path: Path) -> None:
     for leftover in (new, path / f"{DATABASE}.new.wal"):
         leftover.unlink(missing_ok=True)
     try:
-        with duckdb.connect(str(new)) as connection:
+        with interruptible(), duckdb.connect(str(new)) as connection:
             connection.execute(schema_statements())
             connection.execute("INSERT INTO meta VALUES ('format', ?)", [FORMAT])
             # Closing would do the same, but says nothing when it cannot: on a full disk, say.
@@ -71,8 +76,6 @@ def create_ledger(path: Path) -> None:
     except duckdb.Error as error:
         raise failed(path, error, "DuckDB cannot write there ({}); choose another place") from None
     new.chmod(0o600)
-    with suppress(OSError):  # the folder may be somebody else's, who has let this user write to it
-        path.chmod(0o700)
     new.rename(path / DATABASE)
     sync_file(path)
     if os.access(path.parent, os.R_OK):
@@ -100,7 +103,8 @@ def connected(path: Path, write: bool) -> Iterator[duckdb.DuckDBPyConnection]:
         hint = "DuckDB cannot open it ({}); if no other program holds it, make a new store from the logs"
         raise failed(path / DATABASE, error, hint) from None
     try:
-        confine(connection, path / "events", path / "staging")
+        with interruptible():
+            confine(connection, path / "events", path / "staging")
         yield connection
     except duckdb.Error as error:
         raise failed(path, error, "the store is damaged ({}); make a new store from the logs") from None

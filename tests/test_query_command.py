@@ -503,7 +503,12 @@ READS = [
     "SELECT * FROM read_parquet('https://127.0.0.1:9/x.parquet')",
     "SELECT * FROM read_parquet('s3://bucket/x.parquet')",
     "SELECT * FROM 'https://127.0.0.1:9/x.parquet'",
+    "SELECT * FROM read_ndjson_objects('{outside}/secret.csv')",
+    "SELECT * FROM parquet_kv_metadata('{outside}/secret.parquet')",
+    "SELECT * FROM query('SELECT * FROM read_text(''{outside}/secret.csv'')')",
     "SELECT * FROM duckdb_secrets()",
+    "SELECT * FROM duckdb_secrets(redact=false)",
+    "SELECT * FROM which_secret('s3://bucket', 's3')",
     "SELECT getenv('HOME')",
     "SELECT * FROM planted",
     "SELECT * FROM sql",
@@ -567,6 +572,22 @@ def test_a_parameter_is_a_value_and_never_sql(store: Path, tmp_path: Path, value
     before = content(store)
     assert ask(store, tmp_path, "principals", f"account={value}", "endpoint=regional") == []
     assert ask(store, tmp_path, "principals", f"account={ACCOUNT}", f"endpoint={value}") == []
+    assert content(store) == before
+
+
+@pytest.mark.parametrize("value", INJECTIONS)
+def test_a_principal_an_event_and_an_exception_are_values_and_never_sql(
+    store: Path, tmp_path: Path, value: str
+) -> None:
+    before = content(store)
+    _, found = run("callers", "--store", store, "--principal", value, out=tmp_path)
+    assert found["callers"] == []
+    assert run("show", value, "--store", store, out=tmp_path)[0] == ExitCode.USAGE
+    exceptions = tmp_path / "exceptions.toml"
+    entry = f'account = "{ACCOUNT}"\nregion = "eu-west-1"\nprincipal = {json.dumps(value)}\n'
+    reviewed = 'reason = "reviewed"\nexpires = 2099-01-01\n'
+    exceptions.write_text(f"[[exception]]\n{entry}{reviewed}")
+    assert run("report", "--store", store, "--exceptions", exceptions, out=tmp_path)[0] == ExitCode.OK
     assert content(store) == before
 
 

@@ -21,7 +21,8 @@ from trail import ACCOUNT, OTHER_ACCOUNT, key, record, trail_file
 
 from analyzer.balance import Balance
 from analyzer.catalogue import Catalogue
-from analyzer.errors import SourceError, UsageError
+from analyzer.cli import command_line
+from analyzer.errors import ExitCode, SourceError, UsageError
 from analyzer.ingest import IngestOptions
 from analyzer.sources import Content, Lost, SourceObject, Unreadable, begin_reading, s3_access
 from analyzer.sources.estimate import Share, estimate
@@ -249,6 +250,37 @@ def test_keys_with_characters_of_urls_are_read(trail: Trail) -> None:
     source = trail.source()
     (item,) = objects(source)
     assert source.read(item) == b"content"
+
+
+HOSTILE_KEYS = (
+    "../../../etc/x.json.gz",
+    "window\x1b]0;owned\x07 title.json",
+    "return\rsts-regions: 0 rejected.json",
+    "right to left \u202egpj.json",
+    f"long/{'x' * 900}.json",
+    "=1+1|<b>.json",
+    "'; DROP TABLE sources; --.json",
+)
+
+
+def test_hostile_keys_name_no_file_here_and_are_shown_so_that_they_do_nothing(
+    trail: Trail, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trail.put({key(): [record("good")], **{f"{REGION}2026/10/01/{name}": b"{" for name in HOSTILE_KEYS}})
+    store = tmp_path / "store"
+    arguments = ["ingest", f"s3://{trail.name}", "--store", str(store), "--endpoint-url", trail.proxy.url]
+    before = set(tmp_path.parent.iterdir())
+    assert command_line(arguments) == ExitCode.INPUT_REJECTED
+    told = capsys.readouterr().err
+    assert told.replace("\n", "").isprintable()
+    assert all(line.startswith("sts-regions: ") for line in told.splitlines())
+    assert f"{len(HOSTILE_KEYS)} rejected" in told
+    assert ids(store) == ["good"]
+    for form in ("table", "csv", "markdown", "json"):
+        command_line(["query", "SELECT uri FROM sources", "--store", str(store), "--output", form])
+        assert capsys.readouterr().out.replace("\n", "").isprintable()
+    assert set(tmp_path.parent.iterdir()) == before
+    assert {path.name for path in store.iterdir()} == {"sts-regions.duckdb", "events", "staging", "lock"}
 
 
 def test_a_bucket_that_does_not_exist_is_missing(trail: Trail) -> None:

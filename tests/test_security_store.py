@@ -11,8 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 from trail import key, record, write_tree
 
+from analyzer.catalogue import Catalogue
 from analyzer.cli import command_line
-from analyzer.errors import ExitCode
+from analyzer.errors import ExitCode, QueryError
+from analyzer.store import open_store
 
 DATABASE = "sts-regions.duckdb"
 MARK = "PRECIOUS-AND-NOT-IN-THE-STORE"
@@ -132,6 +134,15 @@ def test_a_link_to_a_store_is_a_store(store: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(store)
     for arguments in commands(tmp_path / "link"):
         assert command_line(arguments) == ExitCode.OK
+
+
+def test_two_readers_in_one_process_are_both_confined(store: Path) -> None:
+    file = store.parent / "outside" / "precious.txt"
+    with open_store(store, catalogue=Catalogue()) as first, open_store(store, catalogue=Catalogue()) as second:
+        for opened in (first, second):
+            assert len(opened.ask_ad_hoc("SELECT * FROM events")) == 3
+            with pytest.raises(QueryError, match="refused"):
+                opened.ask_ad_hoc(f"SELECT * FROM read_text('{file}')")
 
 
 # The ledger

@@ -108,7 +108,7 @@ def _write_files(plan: Plan, folder: Path, catalogue: Catalogue) -> None:
             path = folder / account.account_id / name
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             data = text.encode()
-            path.write_bytes(data)
+            _write_private(path, data)
             sums[f"{account.account_id}/{name}"] = _sha256(data)
     window = plan.report.window
     manifest = {
@@ -119,7 +119,13 @@ def _write_files(plan: Plan, folder: Path, catalogue: Catalogue) -> None:
         "until": utc_text(window.until) if window else None,
         "files": sums,
     }
-    (folder / MANIFEST).write_text(_json(manifest), encoding="utf-8")
+    _write_private(folder / MANIFEST, _json(manifest).encode())
+
+
+def _write_private(path: Path, data: bytes) -> None:
+    """A new file for the owner alone: it names people, roles and addresses."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(data)
 
 
 def account_files(plan: AccountPlan, catalogue: Catalogue) -> dict[str, str]:

@@ -29,7 +29,6 @@ _DAMAGE: tuple[type[Exception], ...] = (
     IndexError,
     OSError,
     OverflowError,
-    MemoryError,
     NotImplementedError,
     RuntimeError,
     ValueError,
@@ -73,40 +72,48 @@ def _read_zip(
                 yield Unreadable(member.uri, member.name, "encrypted_archive")
                 continue
             try:
-                data = _unpacked(file, info, limit)
+                data = _unzipped(file, info, limit)
             except _DAMAGE as error:
                 yield Unreadable(member.uri, member.name, "damaged_archive", str(error))
                 continue
             yield _checked(member, data, limit)
 
 
-def _unpacked(file: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> bytes:
-    """The bytes of a member, at most one more than the limit.
-
-    `zipfile` bounds what it unpacks for its usual methods only. A thousand bytes of bzip2 hold a gigabyte, so its
-    own reader takes the packed bytes; LZMA swells less, and is asked for a little at a time.
-    """
+def _unzipped(file: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> bytes:
+    """The bytes of a member, at most `limit` + 1 of them."""
+    if info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        with file.open(info) as content:
+            return content.read(limit + 1)
+    # For every other method `zipfile` decompresses at once what it reads, and a few bytes of bzip2 are gigabytes.
+    packed = copy.copy(info)
+    packed.compress_type, packed.file_size = zipfile.ZIP_STORED, info.compress_size
+    del packed.CRC
+    with file.open(packed) as content:
+        data = content.read(limit + 1)
     if info.compress_type == zipfile.ZIP_BZIP2:
-        with file.open(_as_stored(info)) as packed, bz2.open(packed) as content:
-            return content.read(limit + 1)
-    with file.open(info) as content:
-        if info.compress_type != zipfile.ZIP_LZMA:
-            return content.read(limit + 1)
-        data = bytearray()
-        while len(data) <= limit and (piece := content.read(min(_LZMA_PIECE, limit + 1 - len(data)))):
-            data += piece
-        return bytes(data)
+        data = bz2.BZ2Decompressor().decompress(data, limit + 1)
+    elif info.compress_type == zipfile.ZIP_LZMA:
+        data = _unpacked_lzma(data, info, limit)
+    else:
+        raise NotImplementedError(f"compression method {info.compress_type}")
+    if len(data) <= limit and (len(data), zlib.crc32(data)) != (info.file_size, info.CRC):
+        raise zipfile.BadZipFile("its checksum or size is wrong")
+    return data
 
 
-def _as_stored(info: zipfile.ZipInfo) -> zipfile.ZipInfo:
-    """A member as if it were not packed; the checksum, which is that of its content, does not count then."""
-    stored = copy.copy(info)
-    stored.compress_type, stored.file_size = zipfile.ZIP_STORED, info.compress_size
-    del stored.CRC  # bzip2 has checksums of its own
-    return stored
+def _unpacked_lzma(data: bytes, info: zipfile.ZipInfo, limit: int) -> bytes:
+    """LZMA as a zip holds it: two bytes of version, two of the length of the properties, these, the stream."""
+    properties, start = data[4:9], 4 + struct.unpack_from("<H", data, 2)[0]
+    size = _UNKNOWN_SIZE if info.flag_bits & _HAS_END_MARK else info.file_size
+    alone = properties + struct.pack("<Q", size) + data[start:]
+    decompressor = lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=limit + _LZMA_STATE)
+    return decompressor.decompress(alone, limit + 1)
 
 
-_LZMA_PIECE = 4096
+_HAS_END_MARK = 2
+_UNKNOWN_SIZE = 2**64 - 1
+_LZMA_STATE = 64 * 1024 * 1024
+"""Bytes that a decompressor may need besides its dictionary; 64 MiB is the dictionary of the strongest preset."""
 
 
 def _read_tar(
