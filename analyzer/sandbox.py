@@ -7,6 +7,7 @@ single SELECT of it is accepted.
 """
 
 from pathlib import Path
+from threading import Lock
 
 import duckdb
 import pyarrow as pa
@@ -14,23 +15,26 @@ import pyarrow as pa
 from analyzer.duckdb_errors import first_line, interruptible
 from analyzer.errors import QueryError
 
-# Named in full: a macro in the file may have the name of a function, but not its place.
-_IS_LOCKED = "SELECT 1 FROM system.main.duckdb_settings() WHERE name = 'lock_configuration' AND value = 'true'"
+_CONFINING = Lock()
 
 
 def confine(connection: duckdb.DuckDBPyConnection, *folders: Path) -> None:
     """Let SQL on a connection reach files in the folders and its own file, and nothing else, for good."""
-    # Connections of one process to one file share its settings, and these may be locked by then.
-    if connection.execute(_IS_LOCKED).fetchall():
-        return
     listed = ", ".join("'" + str(folder).replace("'", "''") + "/'" for folder in folders)
-    for setting in (
+    settings = (
         f"allowed_directories = [{listed}]",
         "enable_external_access = false",
         "python_enable_replacements = false",
         "lock_configuration = true",
-    ):
-        connection.execute(f"SET {setting}")
+    )
+    # Connections of one process to one file share its settings, and another one may have locked them like this.
+    with _CONFINING:
+        try:
+            for setting in settings:
+                connection.execute(f"SET {setting}")
+        except duckdb.InvalidInputException as error:
+            if "the configuration has been locked" not in str(error):
+                raise
 
 
 def ask_ad_hoc(connection: duckdb.DuckDBPyConnection, sql: str) -> pa.Table:
