@@ -1,7 +1,7 @@
 """Which days the logs really observe, for each account and region, and how we know.
 
 Absence of calls is evidence only where the logs would have shown them. The levels and their rules are those
-of the design, section 6.
+of docs/coverage.md.
 """
 
 from collections.abc import Iterable, Mapping

@@ -4,7 +4,7 @@ A digest proves its hour when nothing speaks against it: the next digest names i
 can be checked) is right, it lies where it says, and every log file it lists was ingested unaltered. Hours that
 such digests cover one after another, each naming the one before, are a run; a UTC day inside one run is proven.
 
-The rules are those of the design, section 6, and of the CloudTrail user guide, "Validating CloudTrail log file
+The rules are those of docs/coverage.md and of the CloudTrail user guide, "Validating CloudTrail log file
 integrity". Digests that hold backfilled files stand in no chain of hours: they prove no hour, and their
 unsound files take the proof from the days they speak of.
 """

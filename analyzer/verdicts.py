@@ -1,6 +1,6 @@
 """The decision: may the STS endpoint of a region be deactivated for an account?
 
-A pure function over usage rows, activity and coverage. The rules are those of the design, section 6; the
+A pure function over usage rows, activity and coverage. The rules are those of docs/verdicts.md; the
 first that matches decides.
 """
 

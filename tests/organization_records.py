@@ -1,4 +1,4 @@
-"""Random records of a small organization, with every trap that the design and AWS know; see organizations.py.
+"""Random records of a small organization, with every trap that CloudTrail knows; see organizations.py.
 
 What is left out on purpose, since no rule decides it: two records of one eventID and different content, and copies
 of a call to be ordered by an eventID that they lack.

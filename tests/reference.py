@@ -1,10 +1,10 @@
 """The report once more, in a few pages of plain Python: a judge for the product and reading matter for an auditor.
 
-It follows sections 5 to 7 of the design and knows neither Arrow nor SQL nor anything of the package `analyzer`.
+It follows docs/verdicts.md and docs/coverage.md, and knows neither Arrow nor SQL nor anything of `analyzer`.
 Slow, and meant to be: nothing is bounded, batched or remembered. reference_files.py reads the files,
 reference_coverage.py tells how the days are known to be observed, and this module has the rest, in order.
 
-Where the design leaves room, the decisions are those of docs/verdicts.md. Those that matter most: A region is what
+The decisions that matter most: A region is what
 looks like one, known or not. An error message of a deactivated region makes a call a failed one even without an
 error code. Copies of a call are joined field by field, and an addendum belongs to the call that it corrects. A
 failure in the very second of an issuing call is not later. What happened outside the window still tells which
@@ -63,7 +63,7 @@ HOST_ENDINGS = {  # and which regions may stand before them; in the commercial p
 }
 
 
-# Classification (section 5)
+# Classification
 
 
 def is_region(code: str | None) -> bool:
@@ -104,7 +104,7 @@ def classify(call: Event) -> tuple[Endpoint, str]:
     return ("unknown", None, None), "none"
 
 
-# Calls: copies joined, whose credentials they issue, who made them (section 7)
+# Calls: copies joined, whose credentials they issue, who made them
 
 
 def calls_of(events: Iterable[Event], all_events: Iterable[Event]) -> Iterator[Event]:
@@ -158,7 +158,7 @@ def principal(call: Event) -> str:
     return str(found or call["arn"] or call["principal_id"] or "unknown")
 
 
-# Usage rows (section 7)
+# Usage rows
 
 FIGURES = (
     *("issuing_calls", "service_calls", "service_linked_calls", "failed_calls", "non_issuing_calls"),
@@ -225,7 +225,7 @@ def usage_of(calls: Iterable[Event]) -> UsageRows:
     return rows
 
 
-# Verdicts (section 6)
+# Verdicts
 
 RULES = {
     "fixed": ("not_toggleable", "opt_in_region"),
@@ -286,7 +286,7 @@ def partition_of_account(regions: Iterable[str]) -> str:
     return min({partition_of(region) or "aws" for region in regions} - {"aws"}, default="aws")
 
 
-# The report (section 7)
+# The report
 
 
 def report(

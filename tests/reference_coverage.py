@@ -1,6 +1,6 @@
 """How the days are known to be observed, in plain Python: a part of the judge, see reference.py.
 
-Section 6 of the design, with the decisions of docs/coverage.md. Those that matter most: A chain is one trail's,
+It follows docs/coverage.md. The decisions that matter most: A chain is one trail's,
 for one account and region, and a day has to lie in one chain alone. Who was altered is no witness of what came
 before, and of several contents in one place only the one that all witnesses name counts. Copies of a log file must
 all be the listed one. Backfill digests prove nothing; an unsound one takes the proof from the days it speaks of. A

@@ -1,6 +1,6 @@
 """From files to events, in plain Python: the first part of the judge, see reference.py.
 
-Which records are kept, and what of them, is section 7 of the design; the forms of files: docs/input.md.
+Which records are kept, what of them, and the forms of files: docs/input.md.
 An empty text is a missing one, and a record is skipped before it is rejected.
 """
 
@@ -173,7 +173,7 @@ def is_description(said: Json) -> bool:
     return is_of_trail or has_selectors or isinstance(said.get("IsLogging"), bool)
 
 
-# Records: which are kept, and what of them (section 7)
+# Records: which are kept, and what of them
 
 
 def take_record(record: Json, key: Key | None, logs: Logs, ids: set[str]) -> str:

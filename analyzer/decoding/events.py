@@ -1,7 +1,7 @@
 """From parsed records to rows of the store: which are kept, and what is kept of them.
 
-Both ways of parsing end here, so a record means the same whichever way it was read. The rules are those of
-the design, section 7: kept are records of category Management or none, except `AwsVpceEvents`; a record
+Both ways of parsing end here, so a record means the same whichever way it was read. The rules:
+kept are records of category Management or none, except `AwsVpceEvents`; a record
 without eventTime, eventSource or eventName is rejected.
 """
 
