@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 # The tests that touch every dependency; OLDEST_TESTS=tests runs all of them.
-OLDEST_TESTS ?= tests/test_golden.py tests/test_cli.py tests/test_store.py tests/test_query_command.py \
+OLDEST_TESTS ?= tests/test_golden.py tests/test_cli.py tests/test_store.py tests/test_reference.py \
 	tests/test_record_parsing.py tests/test_signatures.py tests/test_s3_source.py tests/test_html_report.py
 
 .PHONY: demo test test-oldest test-pythons soak lint audit format bench sample-logs screenshots clean

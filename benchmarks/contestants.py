@@ -36,6 +36,11 @@ def report(store: Path) -> list[str]:
     return [_PRODUCT, "report", "--store", str(store)]
 
 
+def compact(store: Path) -> list[str]:
+    """The product, merging the small Parquet files of a store."""
+    return [_PRODUCT, "store", "compact", "--store", str(store)]
+
+
 def coverage(logs: Path, store: Path, answer: Path) -> list[str]:
     """The product's check of all digests, those of a store and those that are new."""
     return [_PRODUCT, "coverage", str(logs), "--store", str(store), "--output", "json", "--out", str(answer)]
