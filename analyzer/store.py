@@ -338,7 +338,10 @@ class Store(Events):
                 staged.unlink()
         self._drop_replaced(known)
         for leftover in staging.iterdir():
-            shutil.rmtree(leftover, ignore_errors=True)
+            if leftover.is_dir():
+                shutil.rmtree(leftover, ignore_errors=True)
+            else:
+                leftover.unlink()
 
     # Opening
 

@@ -583,3 +583,12 @@ def test_the_installed_command_reads_a_store_that_a_library_call_made(made_once:
     assert (done.returncode, done.stderr) == (0, b"")
     assert f"{ACCOUNT},eu-west-1".encode() in done.stdout.replace(b",aws,", b",")
     assert DAY.encode() in done.stdout
+
+
+def test_whatever_lies_in_staging_is_out_of_the_way_of_the_next_ingest(copy: Path, tmp_path: Path) -> None:
+    shutil.rmtree(copy / "staging")
+    (copy / "staging").mkdir()
+    (copy / "staging" / "service=sts").write_bytes(b"no folder")
+    write_tree(tmp_path / "more", {"new.json": [record("one more")]})
+    assert command_line(["ingest", str(tmp_path / "more"), "--store", str(copy)]) == ExitCode.OK
+    assert [path for path in (copy / "staging").rglob("*") if path.is_file()] == []

@@ -187,5 +187,6 @@ _SIGNS_OF_NO_MEMORY = (
     "annot allocate memory",
     "bad_alloc",
     "Out of Memory",
+    "error return without exception set",
 )
 """What libraries say that have no memory left, of errors that are no MemoryError."""
