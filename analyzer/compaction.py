@@ -11,7 +11,7 @@ from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
 
-from analyzer.parts import GOOD_BYTES, GOOD_RECORDS, Part, grouped
+from analyzer.parts import GOOD_BYTES, GOOD_RECORDS, Part, grouped, size_of
 from analyzer.store import Store
 
 MOST_SMALL_PARTS = 16
@@ -68,7 +68,7 @@ def _merge(store: Store, small: Iterable[Part], now: datetime, command: str) -> 
             store.exchange([p for group in together for p in group], together, f"{run_id:06d}-{number:04d}")
         store.end_run(run_id, now)
     after = store.parts() if groups else before
-    return Compacted(len(before), len(after), _size(before), _size(after))
+    return Compacted(len(before), len(after), size_of(before), size_of(after))
 
 
 def _batches(groups: Iterable[list[Part]]) -> Iterator[list[list[Part]]]:
@@ -77,13 +77,9 @@ def _batches(groups: Iterable[list[Part]]) -> Iterator[list[list[Part]]]:
     size = 0
     for group in groups:
         batch.append(group)
-        size += _size(group)
+        size += size_of(group)
         if size >= _BYTES_AT_ONCE:
             yield batch
             batch, size = [], 0
     if batch:
         yield batch
-
-
-def _size(parts: Sequence[Part]) -> int:
-    return sum(part.bytes for part in parts)

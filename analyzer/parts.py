@@ -67,6 +67,11 @@ def _folder_of(key: int) -> str:
     return f"service={'sts' if is_sts else 'other'}/event_month={month // 100:04d}-{month % 100:02d}"
 
 
+def size_of(parts: Iterable[Part]) -> int:
+    """Bytes of several parts together."""
+    return sum(part.bytes for part in parts)
+
+
 def grouped(parts: Iterable[Part]) -> Iterator[list[Part]]:
     """Neighbours of one folder in groups of which each makes a part of a good size."""
     group: list[Part] = []
@@ -74,7 +79,7 @@ def grouped(parts: Iterable[Part]) -> Iterator[list[Part]]:
         whole = [*group, part]
         if group and (
             part.folder != group[0].folder
-            or sum(one.bytes for one in whole) > GOOD_BYTES
+            or size_of(whole) > GOOD_BYTES
             or sum(one.records for one in whole) > GOOD_RECORDS
         ):
             yield group

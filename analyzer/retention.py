@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from analyzer.decoding import Reading
 from analyzer.decoding.outcome import PRUNED
 from analyzer.errors import UsageError
-from analyzer.parts import Part, grouped
+from analyzer.parts import grouped, size_of
 from analyzer.store import Store
 
 
@@ -64,14 +64,10 @@ def prune(store: Store, before: date, now: datetime, *, dry_run: bool = False) -
         events=gone,
         kept=sum(part.records for part in parts) - gone,
         parts=len(old),
-        bytes=_size(parts),
-        bytes_left=None if dry_run else _size(store.parts()),
+        bytes=size_of(parts),
+        bytes_left=None if dry_run else size_of(store.parts()),
         is_done=not dry_run,
     )
-
-
-def _size(parts: Sequence[Part]) -> int:
-    return sum(part.bytes for part in parts)
 
 
 def without_pruned(events: pa.Table, readings: Sequence[Reading], before: date | None) -> pa.Table:

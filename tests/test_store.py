@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 import pyarrow.dataset
 import pytest
+from crash import Crash, dies
 from trail import ACCOUNT, DAY, Record, key, record, run, start, trail_file, write_tree
 
 from analyzer import store as store_module
@@ -451,24 +452,6 @@ def test_an_ingest_into_a_store_that_lost_events_does_not_pass_over_it(
 # A crash at any instant
 
 
-class Crash(BaseException):
-    """The process ends here, as far as the test can tell."""
-
-
-def _dies(original: Callable[..., Any], at: int) -> Callable[..., Any]:
-    """A function that ends the process at its n-th call, before it does anything."""
-    calls = 0
-
-    def call(*arguments: Any, **named: Any) -> Any:
-        nonlocal calls
-        calls += 1
-        if calls == at:
-            raise Crash
-        return original(*arguments, **named)
-
-    return call
-
-
 def _dies_in_transaction(at: int) -> Callable[[Store], Any]:
     """A ledger transaction that is never committed, at its n-th use."""
     original, calls = Store._transaction, 0
@@ -486,20 +469,20 @@ def _dies_in_transaction(at: int) -> Callable[[Store], Any]:
 
 
 _FAULTS: dict[str, Callable[[pytest.MonkeyPatch, int], None]] = {
-    "before staging": lambda patch, at: patch.setattr(Store, "_stage", _dies(Store._stage, at)),
-    "while staging": lambda patch, at: patch.setattr(store_module, "write_part", _dies(write_part, at)),
+    "before staging": lambda patch, at: patch.setattr(Store, "_stage", dies(Store._stage, at)),
+    "while staging": lambda patch, at: patch.setattr(store_module, "write_part", dies(write_part, at)),
     "between staging and ledger": lambda patch, at: patch.setattr(
-        store_module, "ledger_rows", _dies(ledger_rows, at)
+        store_module, "ledger_rows", dies(ledger_rows, at)
     ),
     "inside the ledger's transaction": lambda patch, at: patch.setattr(
         Store, "_transaction", _dies_in_transaction(at)
     ),
-    "between ledger and publishing": lambda patch, at: patch.setattr(Store, "_publish", _dies(Store._publish, at)),
-    "while moving a part": lambda patch, at: patch.setattr(Path, "rename", _dies(Path.rename, at)),
-    "while syncing": lambda patch, at: patch.setattr(os, "fsync", _dies(os.fsync, at)),
-    "before the run ends": lambda patch, at: patch.setattr(Store, "end_run", _dies(Store.end_run, 1)),
+    "between ledger and publishing": lambda patch, at: patch.setattr(Store, "_publish", dies(Store._publish, at)),
+    "while moving a part": lambda patch, at: patch.setattr(Path, "rename", dies(Path.rename, at)),
+    "while syncing": lambda patch, at: patch.setattr(os, "fsync", dies(os.fsync, at)),
+    "before the run ends": lambda patch, at: patch.setattr(Store, "end_run", dies(Store.end_run, 1)),
     "before the views are written": lambda patch, at: patch.setattr(
-        Store, "offer_views", _dies(Store.offer_views, 1)
+        Store, "offer_views", dies(Store.offer_views, 1)
     ),
 }
 

@@ -4,8 +4,8 @@ import os
 import shutil
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 import pyarrow.parquet as pq
 import pytest
+from crash import Crash, dies, never_commits
 from trail import key, record, run, trail_file
 
 from analyzer import parts as parts_module
@@ -295,32 +296,6 @@ def test_what_was_merged_can_be_pruned_and_what_was_pruned_merged(store: Path) -
 
 
 # A crash at any instant
-
-
-class Crash(BaseException):
-    """The process ends here, as far as the test can tell."""
-
-
-def dies(original: Callable[..., Any], at: int) -> Callable[..., Any]:
-    """A function that ends the process at its n-th call, before it does anything."""
-    calls = 0
-
-    def call(*arguments: Any, **named: Any) -> Any:
-        nonlocal calls
-        calls += 1
-        if calls == at:
-            raise Crash
-        return original(*arguments, **named)
-
-    return call
-
-
-@contextmanager
-def never_commits(self: Store) -> Iterator[None]:
-    self._connection.begin()
-    yield
-    self._connection.rollback()
-    raise Crash
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,14 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
+from crash import Crash, dies, never_commits
 from trail import ACCOUNT, key, record, run, trail_file
 
 from analyzer.catalogue import Catalogue
@@ -295,32 +295,6 @@ def test_whoever_asks_about_pruned_days_is_told(
 # A crash at any instant
 
 
-class Crash(BaseException):
-    """The process ends here, as far as the test can tell."""
-
-
-def dies(original: Callable[..., Any], at: int) -> Callable[..., Any]:
-    """A function that ends the process at its n-th call, before it does anything."""
-    calls = 0
-
-    def call(*arguments: Any, **named: Any) -> Any:
-        nonlocal calls
-        calls += 1
-        if calls == at:
-            raise Crash
-        return original(*arguments, **named)
-
-    return call
-
-
-@contextmanager
-def _never_commits(self: Store) -> Iterator[None]:
-    self._connection.begin()
-    yield
-    self._connection.rollback()
-    raise Crash
-
-
 FAULTS = [
     (Store, "_stage_merged", 2),
     (Store, "_publish", 1),
@@ -349,7 +323,7 @@ def test_after_a_crash_all_old_events_are_there_or_none(
 
 def test_a_crash_within_the_transaction_changes_nothing(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(Store, "_transaction", _never_commits)
+        patch.setattr(Store, "_transaction", never_commits)
         with suppress(Crash):
             prune_at(store)
     with open_store(store, catalogue=CATALOGUE) as opened:
