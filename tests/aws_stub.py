@@ -10,12 +10,12 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock, Thread
-from types import TracebackType
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from threading import Lock
+from typing import Any
 from urllib.parse import parse_qs
+
+from loopback import LoopbackServer
 
 Json = dict[str, Any]
 
@@ -66,7 +66,7 @@ class Trouble:
 
 
 @dataclass(slots=True)
-class AwsStub:
+class AwsStub(LoopbackServer):
     """The server; a context manager that listens on a free port of the loopback interface."""
 
     account: str = CALLER
@@ -84,28 +84,10 @@ class AwsStub:
     """Called with every call before it is answered, by the thread that answers it."""
     _troubles: list[Trouble] = field(default_factory=list)
     _lock: Lock = field(default_factory=Lock)
-    _server: ThreadingHTTPServer | None = None
-    _thread: Thread | None = None
 
-    def __enter__(self) -> Self:
-        self._server = _Server(("127.0.0.1", 0), partial(_Handler, self))
-        self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._server is not None and self._thread is not None:
-            self._server.shutdown()
-            self._server.server_close()
-            self._thread.join()
-
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        assert self._server is not None
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+    def handler(self) -> type[BaseHTTPRequestHandler]:
+        """What answers requests."""
+        return _Handler
 
     def fail(
         self,
@@ -177,14 +159,6 @@ class AwsStub:
         wanted = call.what.get("RegionOptStatusContains", ())
         found = [{"RegionName": name, "RegionOptStatus": state} for name, state in self.regions.items()]
         return {"Regions": [one for one in found if one["RegionOptStatus"] in wanted]}
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that went away is no news."""
 
 
 class _Handler(BaseHTTPRequestHandler):

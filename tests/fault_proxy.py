@@ -8,13 +8,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from functools import partial
 from http.client import HTTPConnection, HTTPResponse
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock, Thread
-from types import TracebackType
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from threading import Lock
+from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from loopback import LoopbackServer
 
 FOREVER = 1_000_000
 _HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "server", "date"})
@@ -79,7 +79,7 @@ class Asked:
 
 
 @dataclass(slots=True)
-class FaultProxy:
+class FaultProxy(LoopbackServer):
     """The proxy; a context manager that listens on a free port of the loopback interface."""
 
     upstream: str
@@ -91,28 +91,10 @@ class FaultProxy:
     before_answer: Callable[[Asked], None] = lambda _: None
     """Called with every request before it is answered, to change the bucket in between."""
     _lock: Lock = field(default_factory=Lock)
-    _server: ThreadingHTTPServer | None = None
-    _thread: Thread | None = None
 
-    def __enter__(self) -> Self:
-        self._server = _Server(("127.0.0.1", 0), partial(_Handler, self))
-        self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._server is not None and self._thread is not None:
-            self._server.shutdown()
-            self._server.server_close()
-            self._thread.join()
-
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        assert self._server is not None
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+    def handler(self) -> type[BaseHTTPRequestHandler]:
+        """What answers requests."""
+        return _Handler
 
     def fail(self, trouble: Trouble, where: str, times: int = FOREVER, seconds: float = 30.0) -> None:
         """Answer requests that hold `where` with trouble, so many times, and as usual from then on."""
@@ -151,15 +133,6 @@ class FaultProxy:
         with self._lock:
             self.in_flight += change
             self.most_in_flight = max(self.most_in_flight, self.in_flight)
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 128
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that went away is no news."""
 
 
 class _Handler(BaseHTTPRequestHandler):

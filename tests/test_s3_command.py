@@ -1,7 +1,6 @@
 """The command line on a bucket: what is listed, read, told and kept, through every failure on the way."""
 
 import gzip
-import logging
 import signal
 import subprocess
 import sys
@@ -20,9 +19,9 @@ import pytest
 from aws_environment import configure_aws
 from digest_chain import DigestChain, Signer
 from fault_proxy import Asked, FaultProxy, Trouble
+from loopback import local_aws
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
-from moto.server import ThreadedMotoServer
 from trail import ACCOUNT, OTHER_ACCOUNT, key, record, run, trail_file, write_tree
 
 from analyzer.catalogue import Catalogue
@@ -48,12 +47,8 @@ READS = {"HeadBucket", "ListObjectsV2", "HeadObject", "GetObject"}
 @pytest.fixture(scope="module")
 def moto() -> Iterator[str]:
     """A local AWS; gives its `host:port`."""
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"{host}:{port}"
-    server.stop()
+    with local_aws() as address:
+        yield address
 
 
 @pytest.fixture(autouse=True)

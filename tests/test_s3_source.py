@@ -2,7 +2,6 @@
 
 import gzip
 import io
-import logging
 import sys
 import textwrap
 import zipfile
@@ -16,7 +15,7 @@ import boto3
 import pytest
 from aws_environment import configure_aws
 from fault_proxy import FaultProxy, Trouble
-from moto.server import ThreadedMotoServer
+from loopback import local_aws
 from trail import ACCOUNT, OTHER_ACCOUNT, key, record, trail_file
 
 from analyzer.balance import Balance
@@ -43,12 +42,8 @@ NUMBERS = count(1)
 @pytest.fixture(scope="module")
 def moto() -> Iterator[str]:
     """A local S3; gives its `host:port`."""
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"{host}:{port}"
-    server.stop()
+    with local_aws() as address:
+        yield address
 
 
 @pytest.fixture(autouse=True)
